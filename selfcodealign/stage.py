@@ -1,0 +1,132 @@
+"""What every stage script shares: one-line errors, logging, timing and the metrics file.
+
+A stage is a Typer command that does its work inside `with stage_run(...) as run:` and records counts on `run`.
+"""
+
+import functools
+import json
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from selfcodealign.errors import InputError, SelfCodeAlignError
+
+logger = logging.getLogger(__name__)
+
+
+def cache_folder() -> Path:
+    """The folder for journals and other caches: `.cache` of the repository, also from a DVC experiment's temporary copy.
+
+    DVC sets DVC_ROOT for its commands; it names the parent repository even where the experiment runs in a copy.
+    """
+    return Path(os.environ.get("DVC_ROOT", ".")) / ".cache"
+
+
+class StageRun:
+    """The metrics of one stage run: counts in and out, drops by reason, seconds, and whatever else it records."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._values: dict[str, Any] = {}
+        self._started = time.monotonic()
+
+    def rows(self, *, rows_in: int, rows_out: int, dropped: Mapping[str, int]) -> None:
+        """Record the row counts.
+
+        Args:
+            rows_in: rows (for generation: requests) that came in.
+            rows_out: rows kept.
+            dropped: dropped rows by reason; zero counts may be left in, to show that a rule ran.
+
+        Raises:
+            RuntimeError: rows in are not rows kept plus rows dropped, which is a defect of the stage.
+        """
+        if rows_in != rows_out + sum(dropped.values()):
+            raise RuntimeError(f"{self._name}: {rows_in} rows in, {rows_out} kept, {dict(dropped)} dropped do not add up")
+        self._values.update(rows_in=rows_in, rows_out=rows_out, dropped=dict(dropped))
+
+    def record(self, **values: Any) -> None:
+        """Record further metrics: JSON-serialisable numbers, strings, lists and nested dicts."""
+        self._values.update(values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All metrics so far, with the wall time since the start."""
+        return {"stage": self._name, "seconds": round(time.monotonic() - self._started, 2), **self._values}
+
+
+@contextmanager
+def stage_run(name: str, metrics: Path) -> Iterator[StageRun]:
+    """Time a stage, and write its metrics file when the block ends without an error.
+
+    Args:
+        name: the stage, one word per step.
+        metrics: the JSON file to write, under a temporary name and then renamed.
+    """
+    run = StageRun(name)
+    logger.info("%s: start", name)
+    yield run
+    values = run.as_dict()
+    write_text(metrics, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    logger.info("%s: %s", name, summary(values))
+
+
+def summary(values: Mapping[str, Any]) -> str:
+    """One line for people: rows in and out, the most frequent drops, seconds."""
+    parts = []
+    if "rows_in" in values:
+        parts.append(f"{values['rows_in']} in, {values['rows_out']} out")
+        top = [f"{count} {reason}" for reason, count in Counter(values["dropped"]).most_common(4) if count]
+        parts += [f"dropped {', '.join(top)}"] if top else []
+    return "; ".join([*parts, f"{values['seconds']} s"])
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name, then rename it.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"cannot write {path}: {error.strerror or error}; free some space or fix its folder") from error
+
+
+def configure_logging() -> None:
+    """Log to standard error, one line a record, from this package at INFO and from others at WARNING."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s", force=True)
+    logging.getLogger("selfcodealign").setLevel(logging.INFO)
+
+
+def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn domain errors of a Typer command into one line on standard error and their exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        configure_logging()
+        try:
+            command(*args, **kwargs)
+        except SelfCodeAlignError as error:
+            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(error.exit_code) from error
+
+    return wrapped
+
+
+def run_stage(command: Callable[..., None]) -> None:
+    """Run a stage script's command as a Typer program."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(one_line_errors(command))
+    app()
