@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# What every set-up script shares: where things lie, how people are told, how a Debian package is had.
+# Sourced, never run.
+
+# The repository's folder: the parent of this file's.
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+VENV="$ROOT/.venv"
+TOOLS="$ROOT/.tools"
+
+# Says one line on the terminal. Arguments: the words.
+say() { printf '==> %s\n' "$*" >&2; }
+
+# Stops with one line that says what is missing and the way to get it. Exit code 2: the machine lacks something.
+fail() {
+    printf 'setup: %s\n' "$*" >&2
+    exit 2
+}
+
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Installs Debian or Ubuntu packages. Arguments: what they are for, then the packages.
+apt_install() {
+    local purpose=$1
+    shift
+    is_root || fail "$purpose needs the packages '$*': install them ('sudo apt-get install $*'), or run make as root"
+    has apt-get || fail "$purpose needs '$*', and this system has no apt-get: install them with its own package manager"
+    mkdir -p "$TOOLS"
+    say "installing Debian packages for $purpose: $*"
+    local log="$TOOLS/apt.log"
+    # An index that was never fetched, or is out of date, makes the first try fail.
+    apt_get_install "$@" >"$log" 2>&1 && return
+    apt-get update -qq >>"$log" 2>&1 || true
+    apt_get_install "$@" >>"$log" 2>&1 ||
+        fail "$purpose needs '$*', and apt-get could not install them (see $log): install them by hand, then run make again"
+}
+
+apt_get_install() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 "$@"
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# A Docker daemon that has gVisor (runsc) as a runtime.
+#
+#   setup/docker.sh start    use the running Docker that has `runsc`, else start a daemon of our own
+#   setup/docker.sh stop     stop the daemon that `start` started (a Docker that was there stays)
+#   setup/docker.sh purge    stop, and remove its images and files
+#   setup/docker.sh status   say which daemon is used; exit 0 when it answers
+#
+# The daemon of our own keeps its data, socket, pid file and log in .tools/docker, has neither bridge nor firewall rules
+# (sandboxes have no network) and shares nothing with another Docker. Its address goes to .tools/docker-host, which
+# the library reads when DOCKER_HOST is not set.
+set -euo pipefail
+# shellcheck source=setup/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+HOST_FILE="$TOOLS/docker-host"
+HOME_DIR="$TOOLS/docker"
+CONFIG="$HOME_DIR/daemon.json"
+LOG="$HOME_DIR/dockerd.log"
+START_TIMEOUT_S=60
+
+# A short name for this checkout: daemons of several checkouts must not meet.
+KEY=$(printf '%s' "$ROOT" | sha256sum | cut -c1-10)
+
+# The address of a unix socket has at most 107 bytes, and dockerd appends up to 40 of its own to this folder.
+RUN_DIR="$HOME_DIR/run"
+[ "${#RUN_DIR}" -le 64 ] || RUN_DIR="/run/selfcodealign-$KEY"
+SOCKET="$RUN_DIR/docker.sock"
+PID_FILE="$RUN_DIR/dockerd.pid"
+
+# Whether the Docker at an address answers and has gVisor. Arguments: the address ('' is Docker's default).
+has_runsc_runtime() {
+    has docker || return 1
+    local runtimes
+    runtimes=$(timeout 20 docker ${1:+-H "$1"} info --format '{{range $name, $_ := .Runtimes}}{{$name}} {{end}}' 2>/dev/null) || return 1
+    case " $runtimes " in *" runsc "*) return 0 ;; *) return 1 ;; esac
+}
+
+# The pid of our own daemon, if it runs. A pid file may outlive its daemon, and the pid may since be another program's.
+own_pid() {
+    local pid
+    pid=$(cat "$PID_FILE" 2>/dev/null) || return 1
+    [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$PID_FILE" || return 1
+    printf '%s' "$pid"
+}
+
+install_packages() {
+    local packages=()
+    has dockerd && has docker || packages+=(docker.io)
+    has runsc || packages+=(runsc)
+    [ "${#packages[@]}" -eq 0 ] || apt_install "the sandbox" "${packages[@]}"
+}
+
+# The first gVisor platform that starts a sandbox here. For programs of milliseconds ptrace is at least as fast as
+# systrap; kvm is never tried, because where it does not work it hangs.
+probe_platform() {
+    local platform
+    for platform in ptrace systrap; do
+        if timeout 60 runsc --network=none --platform="$platform" do true >>"$LOG" 2>&1; then
+            printf '%s' "$platform"
+            return
+        fi
+    done
+    fail "gVisor ($(command -v runsc)) starts no sandbox on this machine, see $LOG: it needs ptrace and user namespaces (a container must be privileged)"
+}
+
+write_config() {
+    local platform
+    platform=$(probe_platform)
+    # Old releases of runsc refuse to start in the host's network namespace on new kernels without --network=none.
+    cat >"$CONFIG" <<JSON
+{
+  "runtimes": {
+    "runsc": {"path": "$(command -v runsc)", "runtimeArgs": ["--network=none", "--platform=$platform"]}
+  }
+}
+JSON
+}
+
+start_own() {
+    is_root || fail "no running Docker has the gVisor runtime 'runsc': run 'sudo make sandbox', or add the runtime to your Docker (https://gvisor.dev/docs/user_guide/install/)"
+    install_packages
+    mkdir -p "$RUN_DIR" "$HOME_DIR/data"
+    rm -f "$PID_FILE" "$SOCKET" # of a daemon that died
+    unmount_leftovers
+    write_config
+    say "starting a Docker daemon with gVisor (log: $LOG)"
+    # setsid: the daemon outlives this make, and its Ctrl-C.
+    setsid dockerd --config-file "$CONFIG" --host "unix://$SOCKET" --pidfile "$PID_FILE" \
+        --data-root "$HOME_DIR/data" --exec-root "$RUN_DIR/exec" \
+        --containerd-namespace "selfcodealign-$KEY" --containerd-plugins-namespace "selfcodealign-$KEY-plugins" \
+        --iptables=false --bridge=none </dev/null >>"$LOG" 2>&1 &
+    wait_until_up $!
+    printf 'unix://%s\n' "$SOCKET" >"$HOST_FILE"
+}
+
+# Waits for the daemon's first answer. Arguments: its pid.
+wait_until_up() {
+    local deadline=$((SECONDS + START_TIMEOUT_S))
+    until has_runsc_runtime "unix://$SOCKET"; do
+        kill -0 "$1" 2>/dev/null || fail "dockerd ended at once, its last lines are in $LOG: $(tail -n 1 "$LOG")"
+        [ "$SECONDS" -lt "$deadline" ] || fail "dockerd did not answer in $START_TIMEOUT_S s, see $LOG"
+        sleep 0.3
+    done
+}
+
+start() {
+    mkdir -p "$HOME_DIR"
+    # Two makes at once must not start two daemons. The daemon must not inherit the lock (9>&-).
+    exec 9>"$HOME_DIR/lock"
+    flock -w 120 9 || fail "another set-up holds $HOME_DIR/lock: wait for it, then run make again"
+    if own_pid >/dev/null && has_runsc_runtime "unix://$SOCKET"; then
+        printf 'unix://%s\n' "$SOCKET" >"$HOST_FILE"
+    elif has_runsc_runtime "${DOCKER_HOST:-}"; then
+        rm -f "$HOST_FILE" # the client's own default is the one to use
+    else
+        # The library asks DOCKER_HOST first: a daemon of ours would not be seen.
+        [ -z "${DOCKER_HOST:-}" ] || fail "DOCKER_HOST=$DOCKER_HOST has no runtime 'runsc' or does not answer: unset DOCKER_HOST, or add the runtime there"
+        stop_own
+        start_own 9>&-
+    fi
+}
+
+# Mounts that a killed daemon left behind.
+unmount_leftovers() {
+    local target
+    awk '{print $2}' /proc/mounts | { grep -F -e "$(printf '%s' "$HOME_DIR/" | sed 's/ /\\040/g')" -e "$RUN_DIR/" || true; } | sort -r |
+        while IFS= read -r target; do umount -l "$(printf '%b' "$target")" 2>/dev/null || true; done
+}
+
+stop_own() {
+    local pid deadline
+    if pid=$(own_pid); then
+        say "stopping the Docker daemon of this checkout"
+        kill "$pid"
+        deadline=$((SECONDS + 30))
+        while kill -0 "$pid" 2>/dev/null && [ "$SECONDS" -lt "$deadline" ]; do sleep 0.2; done
+        kill -9 "$pid" 2>/dev/null || true
+    fi
+    rm -f "$HOST_FILE"
+}
+
+purge() {
+    stop_own
+    unmount_leftovers
+    rm -rf "$HOME_DIR" "$RUN_DIR"
+}
+
+status() {
+    local host=${DOCKER_HOST:-}
+    [ -n "$host" ] || host=$(cat "$HOST_FILE" 2>/dev/null || true)
+    has_runsc_runtime "$host" || fail "no Docker with the gVisor runtime answers: run 'make sandbox'"
+    printf '%s\n' "${host:-the default Docker}"
+}
+
+case "${1:-}" in
+    start) start ;;
+    stop) stop_own ;;
+    purge) purge ;;
+    status) status ;;
+    *) fail "usage: setup/docker.sh start|stop|purge|status" ;;
+esac
