@@ -4,6 +4,7 @@
 
 # The repository's folder: the parent of this file's.
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck disable=SC2034 # used by the scripts that source this
 VENV="$ROOT/.venv"
 TOOLS="$ROOT/.tools"
 

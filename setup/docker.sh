@@ -32,6 +32,7 @@ PID_FILE="$RUN_DIR/dockerd.pid"
 has_runsc_runtime() {
     has docker || return 1
     local runtimes
+    # shellcheck disable=SC2016 # the $ are the template's
     runtimes=$(timeout 20 docker ${1:+-H "$1"} info --format '{{range $name, $_ := .Runtimes}}{{$name}} {{end}}' 2>/dev/null) || return 1
     case " $runtimes " in *" runsc "*) return 0 ;; *) return 1 ;; esac
 }
@@ -48,6 +49,8 @@ install_packages() {
     local packages=()
     has dockerd && has docker || packages+=(docker.io)
     has runsc || packages+=(runsc)
+    # Makes the image of the sandbox where no image registry is reachable.
+    has mmdebstrap || packages+=(mmdebstrap)
     [ "${#packages[@]}" -eq 0 ] || apt_install "the sandbox" "${packages[@]}"
 }
 
@@ -56,7 +59,7 @@ install_packages() {
 probe_platform() {
     local platform
     for platform in ptrace systrap; do
-        if timeout 60 runsc --network=none --platform="$platform" do true >>"$LOG" 2>&1; then
+        if timeout 60 runsc --network=none --platform="$platform" "do" true >>"$LOG" 2>&1; then
             printf '%s' "$platform"
             return
         fi

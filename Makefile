@@ -1,0 +1,69 @@
+# Every target does its own set-up and skips what is in place. Start with: make repro
+#
+#   EXTRAS=gpu,dev   CUDA build of vLLM and torch instead of the CPU one (default: cpu,dev)
+#   PYTHON=...       the interpreter for .venv (default: the first Python of 3.11 or newer)
+#   ARGS=...         more arguments for dvc repro, or for pytest
+
+SHELL := /bin/bash
+EXTRAS ?= cpu,dev
+ARGS ?=
+REPORT := data/write_report/report.html
+
+# Stages call `python -m stages.NAME`, tests call `dvc` and `selfcodealign`: all from .venv.
+IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sandbox repro test test-unit test-tools lint types format hooks doctor stop clean clean-all
+.NOTPARALLEL:
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: ## Virtual environment .venv with the pinned packages
+	@setup/python.sh "$(EXTRAS)"
+
+sandbox: setup ## gVisor, a Docker daemon that has it, and the sandbox's image
+	@setup/docker.sh start
+	@$(IN_VENV) python -m selfcodealign.sandbox.image build
+
+repro: setup sandbox ## Run the whole pipeline, or what changed of it; says where the report is
+	@$(IN_VENV) dvc repro $(ARGS)
+	@printf '\nreport:  %s\nmetrics: dvc metrics show (after: . .venv/bin/activate)\n' "$(CURDIR)/$(REPORT)"
+
+test: setup sandbox test-tools lint types ## Lint, types and all tests, with the real engine and sandbox
+	@$(IN_VENV) python -m pytest $(ARGS)
+
+test-unit: setup ## Tests that need neither engine nor sandbox (seconds)
+	@$(IN_VENV) python -m pytest tests/unit $(ARGS)
+
+test-tools:
+	@setup/command.sh "the report's browser test" chromium chromium chromedriver chromium-driver
+
+lint: setup ## Ruff (rules and format) and shellcheck
+	@$(IN_VENV) ruff check .
+	@$(IN_VENV) ruff format --check .
+	@$(IN_VENV) shellcheck -x setup/*.sh .ci/run
+
+types: setup ## mypy, strict
+	@$(IN_VENV) mypy
+
+format: setup ## Format the code and fix what ruff can fix
+	@$(IN_VENV) ruff check --fix .
+	@$(IN_VENV) ruff format .
+
+hooks: setup ## Run lint and types before each git commit
+	@$(IN_VENV) pre-commit install
+
+doctor: setup ## What the pipeline needs, and whether it is there
+	@$(IN_VENV) selfcodealign doctor
+
+stop: ## Stop the Docker daemon that `make sandbox` started
+	@setup/docker.sh stop
+
+clean: ## Remove caches of tools and byte code (results, models and .venv stay)
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build ./*.egg-info
+	@find selfcodealign stages tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+clean-all: clean ## Also take back the daemon, its images, .venv, .tools and .cache (data/, models/ and DVC's cache stay)
+	@setup/docker.sh purge
+	@rm -rf .venv .tools .cache

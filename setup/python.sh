@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# The virtual environment .venv, with the pinned packages of constraints.txt and this project, editable.
+#
+#   setup/python.sh EXTRAS       such as cpu,dev or gpu,dev
+#
+# Does nothing when .venv already holds exactly this: the same extras, pins and Python. PYTHON=... picks an interpreter.
+set -euo pipefail
+# shellcheck source=setup/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+EXTRAS=${1:?usage: setup/python.sh EXTRAS, such as cpu,dev}
+CONSTRAINTS="$ROOT/constraints.txt"
+STAMP="$VENV/.selfcodealign-setup"
+TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
+
+# Prints the first Python that is new enough. The pins were made with 3.11: it comes first.
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:+"$PYTHON"} python3.11 python3.12 python3.13 python3; do
+        # A version manager's shim may exist without a Python behind it: run it.
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+            printf '%s' "$candidate"
+            return
+        fi
+        [ "$candidate" != "${PYTHON:-}" ] || fail "PYTHON=$PYTHON is not a Python of version 3.11 or newer: name another, or unset PYTHON"
+    done
+    fail "Python 3.11 or newer was not found: install it (Debian 12+, Ubuntu 24.04+: 'apt-get install python3 python3-venv'), or name it with PYTHON=..."
+}
+
+# What .venv is made of, as one hash. Arguments: the Python.
+fingerprint() {
+    {
+        printf '%s\n' "$EXTRAS" "$ROOT"
+        "$1" --version
+        cat "$CONSTRAINTS" "$ROOT/pyproject.toml" "${BASH_SOURCE[0]}"
+    } | sha256sum | cut -d' ' -f1
+}
+
+pip() { "$VENV/bin/python" -m pip --disable-pip-version-check "$@"; }
+
+# Runs pip with its output in a log, and one line for people when it fails. Arguments: what for, then pip's own.
+pip_logged() {
+    local purpose=$1
+    shift
+    pip "$@" >>"$TOOLS/pip.log" 2>&1 ||
+        fail "installing $purpose failed: $(grep -m1 '^ERROR' "$TOOLS/pip.log" || tail -n1 "$TOOLS/pip.log") (all of it: $TOOLS/pip.log)"
+}
+
+create_venv() {
+    local python=$1
+    # A .venv whose interpreter has gone, or of another version, is of no use.
+    if ! "$VENV/bin/python" -c '' 2>/dev/null || [ "$("$VENV/bin/python" --version)" != "$("$python" --version)" ]; then
+        rm -rf "$VENV"
+        "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+            apt_install "the virtual environment" "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+        say "creating .venv with $("$python" --version)"
+        "$python" -m venv "$VENV"
+    fi
+}
+
+# PyPI's torch for Linux is the CUDA build, gigabytes of it. The CPU build is asked for by name: first where pip looks
+# anyway (a mirror or a folder of wheels may have it), then at PyTorch's own index.
+install_cpu_torch() {
+    local version
+    version=$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' "$CONSTRAINTS")
+    [ "$(uname -s)" = Linux ] || return 0 # elsewhere PyPI's torch is a CPU build
+    ! pip show torch 2>/dev/null | grep -qx "Version: $version+cpu" || return 0
+    say "installing torch $version (CPU build)"
+    pip install --quiet --constraint "$CONSTRAINTS" "torch==$version+cpu" >>"$TOOLS/pip.log" 2>&1 ||
+        pip install --quiet --no-deps --index-url "$TORCH_CPU_INDEX" "torch==$version+cpu" >>"$TOOLS/pip.log" 2>&1 ||
+        fail "no CPU build of torch $version for $("$VENV/bin/python" --version) was found by pip or at $TORCH_CPU_INDEX: put its wheel in a folder and set PIP_FIND_LINKS to it, or use EXTRAS=gpu,dev"
+}
+
+# vLLM's CPU build asks for torchvision and its like, which come from PyPI built for CUDA and then break
+# `import transformers`. Models of text need none of them.
+remove_cuda_companions() {
+    pip_logged "the packages" uninstall --yes --quiet torchvision torchaudio torchcodec
+}
+
+install() {
+    local python=$1
+    create_venv "$python"
+    : >"$TOOLS/pip.log"
+    case ",$EXTRAS," in
+        *,cpu,*)
+            # vLLM's CPU kernels are linked to it, and a minimal system lacks it.
+            [ -n "$(find /lib /usr/lib /usr/lib64 -name 'libnuma.so.1' -print -quit 2>/dev/null)" ] || apt_install "vLLM" libnuma1
+            install_cpu_torch
+            ;;
+    esac
+    say "installing the packages of [$EXTRAS]; about 4 GB and 3 minutes the first time (log: $TOOLS/pip.log)"
+    pip_logged "the packages" install --constraint "$CONSTRAINTS" --editable "${ROOT}[$EXTRAS]"
+    case ",$EXTRAS," in *,cpu,*) remove_cuda_companions ;; esac
+}
+
+main() {
+    local python wanted
+    python=$(find_python)
+    wanted=$(fingerprint "$python")
+    if [ "$(cat "$STAMP" 2>/dev/null)" != "$wanted" ] || ! "$VENV/bin/python" -c '' 2>/dev/null; then
+        mkdir -p "$TOOLS"
+        install "$python"
+        printf '%s\n' "$wanted" >"$STAMP"
+        say "the environment is ready: . .venv/bin/activate"
+    fi
+}
+
+main
