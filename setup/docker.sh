@@ -50,7 +50,7 @@ install_packages() {
     has dockerd && has docker || packages+=(docker.io)
     has runsc || packages+=(runsc)
     # Makes the image of the sandbox where no image registry is reachable.
-    has mmdebstrap || packages+=(mmdebstrap)
+    has mmdebstrap || packages+=(mmdebstrap debian-archive-keyring)
     [ "${#packages[@]}" -eq 0 ] || apt_install "the sandbox" "${packages[@]}"
 }
 
