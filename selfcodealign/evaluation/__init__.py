@@ -7,5 +7,14 @@ from selfcodealign.evaluation.benchmarks import (
     load_benchmark,
     load_benchmark_texts,
 )
+from selfcodealign.evaluation.sources import OVERRIDE_VARIABLES, import_benchmarks
 
-__all__ = ["Benchmark", "BenchmarkInfo", "BenchmarkText", "load_benchmark", "load_benchmark_texts"]
+__all__ = [
+    "OVERRIDE_VARIABLES",
+    "Benchmark",
+    "BenchmarkInfo",
+    "BenchmarkText",
+    "import_benchmarks",
+    "load_benchmark",
+    "load_benchmark_texts",
+]

