@@ -84,8 +84,6 @@ start_own() {
     is_root || fail "no running Docker has the gVisor runtime 'runsc': run 'sudo make sandbox', or add the runtime to your Docker (https://gvisor.dev/docs/user_guide/install/)"
     install_packages
     mkdir -p "$RUN_DIR" "$HOME_DIR/data"
-    rm -f "$PID_FILE" "$SOCKET" # of a daemon that died
-    unmount_leftovers
     write_config
     say "starting a Docker daemon with gVisor (log: $LOG)"
     # setsid: the daemon outlives this make, and its Ctrl-C.
@@ -124,6 +122,16 @@ start() {
     fi
 }
 
+# Ends what a killed daemon left behind: its containerd, which the next daemon would wait for in vain, and its containers.
+end_leftovers() {
+    local file pid name
+    grep -lsF -- "$RUN_DIR/exec" /proc/[0-9]*/cmdline | while IFS= read -r file; do
+        pid=${file#/proc/} pid=${pid%/cmdline}
+        name=$(tr '\0' '\n' 2>/dev/null <"$file" | head -n 1) || continue
+        case "${name##*/}" in containerd* | runsc*) kill -9 "$pid" 2>/dev/null || true ;; esac
+    done
+}
+
 # Mounts that a killed daemon left behind.
 unmount_leftovers() {
     local target
@@ -140,12 +148,13 @@ stop_own() {
         while kill -0 "$pid" 2>/dev/null && [ "$SECONDS" -lt "$deadline" ]; do sleep 0.2; done
         kill -9 "$pid" 2>/dev/null || true
     fi
-    rm -f "$HOST_FILE"
+    end_leftovers
+    unmount_leftovers
+    rm -rf "$HOST_FILE" "$PID_FILE" "$SOCKET" "$RUN_DIR/exec"
 }
 
 purge() {
     stop_own
-    unmount_leftovers
     rm -rf "$HOME_DIR" "$RUN_DIR"
 }
 

@@ -1,0 +1,283 @@
+"""The set-up scripts, run for real in a copy of the repository's own: no test touches the daemon that others use."""
+
+import ast
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NOBODY = 65534
+SOCKET_ADDRESS_MAX_BYTES = 107
+
+is_root = pytest.mark.skipif(os.geteuid() != 0, reason="starts a Docker daemon, which takes root")
+
+
+def run(
+    script: str, folder: Path, *arguments: str, user: int | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one of the scripts in setup/ of a checkout, without what this session says of Docker."""
+    environment = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"} | env
+    return subprocess.run(
+        [str(folder / "setup" / script), *arguments],
+        cwd=folder,
+        env=environment,
+        user=user,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def assert_one_line_with_exit_2(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("==>")]
+    assert len(lines) == 1
+    assert lines[0].startswith("setup: ")
+    for word in words:
+        assert word in lines[0]
+
+
+def copy_of_setup(folder: Path) -> Path:
+    folder.mkdir()
+    shutil.copytree(ROOT / "setup", folder / "setup")
+    for name in ("constraints.txt", "pyproject.toml", "Makefile"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def docker_info(host: str) -> str:
+    done = subprocess.run(
+        ["docker", "-H", host, "info", "--format", "{{json .Runtimes}}"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.stdout
+
+
+def own_daemons(folder: Path) -> list[int]:
+    """The dockerd processes whose command line names a checkout's data root."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.name.isdigit() else []
+        except OSError:
+            continue  # it ended meanwhile
+        if words and words[0].endswith(b"dockerd") and f"{folder}/.tools/docker/data".encode() in words:
+            found.append(int(entry.name))
+    return found
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Iterator[Path]:
+    """A checkout in a folder with a space, whose daemon is removed at the end."""
+    folder = tmp_path / "a checkout"
+    if "runsc" in docker_info("unix:///var/run/docker.sock"):
+        pytest.skip("this machine's own Docker has gVisor: none of ours would be started")
+    yield copy_of_setup(folder)
+    run("docker.sh", folder, "purge")
+
+
+@pytest.mark.sandbox
+@is_root
+def test_a_daemon_with_gvisor_is_started_once_and_its_address_written(checkout: Path):
+    assert run("docker.sh", checkout, "start").returncode == 0
+    host = (checkout / ".tools" / "docker-host").read_text().strip()
+    assert "runsc" in docker_info(host)
+    (pid,) = own_daemons(checkout)
+
+    started = time.monotonic()
+    assert run("docker.sh", checkout, "start").returncode == 0
+    assert time.monotonic() - started < 5
+    assert own_daemons(checkout) == [pid]
+
+    status = run("docker.sh", checkout, "status")
+    assert (status.returncode, status.stdout.strip()) == (0, host)
+
+
+@pytest.mark.sandbox
+@is_root
+def test_a_socket_address_is_short_enough_in_however_deep_a_folder(tmp_path: Path):
+    if "runsc" in docker_info("unix:///var/run/docker.sock"):
+        pytest.skip("this machine's own Docker has gVisor: none of ours would be started")
+    deep = copy_of_setup(tmp_path / ("d" * 100))
+    try:
+        assert run("docker.sh", deep, "start").returncode == 0
+        address = (deep / ".tools" / "docker-host").read_text().strip()
+        assert len(address.removeprefix("unix://").encode()) <= SOCKET_ADDRESS_MAX_BYTES
+        assert "runsc" in docker_info(address)
+    finally:
+        assert run("docker.sh", deep, "purge").returncode == 0
+    assert not Path(address.removeprefix("unix://")).parent.exists()
+
+
+@pytest.mark.sandbox
+@is_root
+def test_a_daemon_that_was_killed_is_started_anew(checkout: Path):
+    run("docker.sh", checkout, "start")
+    (pid,) = own_daemons(checkout)
+    os.kill(pid, signal.SIGKILL)
+    while own_daemons(checkout):
+        time.sleep(0.05)
+    assert_one_line_with_exit_2(run("docker.sh", checkout, "status"), "make sandbox")
+
+    assert run("docker.sh", checkout, "start").returncode == 0
+    (again,) = own_daemons(checkout)
+    assert again != pid
+    assert "runsc" in docker_info((checkout / ".tools" / "docker-host").read_text().strip())
+
+
+@pytest.mark.sandbox
+@is_root
+def test_a_pid_file_that_names_somebody_elses_process_harms_nobody(checkout: Path):
+    bystander = subprocess.Popen(["sleep", "300"])
+    try:
+        run("docker.sh", checkout, "start")
+        (pid,) = own_daemons(checkout)
+        pid_file = next(
+            word.decode()
+            for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if word.endswith(b"dockerd.pid")
+        )
+        run("docker.sh", checkout, "stop")
+        Path(pid_file).write_text(str(bystander.pid))
+        assert run("docker.sh", checkout, "stop").returncode == 0
+        assert bystander.poll() is None
+        assert run("docker.sh", checkout, "start").returncode == 0
+        assert len(own_daemons(checkout)) == 1
+    finally:
+        bystander.kill()
+
+
+@pytest.mark.sandbox
+@is_root
+def test_purge_takes_back_the_daemon_its_files_and_its_mounts(checkout: Path):
+    run("docker.sh", checkout, "start")
+    assert run("docker.sh", checkout, "purge").returncode == 0
+    assert own_daemons(checkout) == []
+    assert not (checkout / ".tools" / "docker").exists()
+    assert not (checkout / ".tools" / "docker-host").exists()
+    assert "a\\040checkout" not in Path("/proc/mounts").read_text()
+    assert run("docker.sh", checkout, "purge").returncode == 0  # nothing left to take back is no error
+
+
+@is_root
+def test_without_root_and_without_gvisor_one_line_says_what_to_do(checkout: Path):
+    for folder in (*checkout.parents, checkout):
+        if folder.is_relative_to(Path("/tmp")) and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    os.chown(checkout, NOBODY, NOBODY)
+    assert_one_line_with_exit_2(run("docker.sh", checkout, "start", user=NOBODY), "sudo make sandbox")
+
+
+def test_a_docker_host_without_gvisor_is_named_and_left_alone(checkout: Path):
+    host = f"unix://{checkout}/no.sock"
+    done = run("docker.sh", checkout, "start", DOCKER_HOST=host)
+    assert_one_line_with_exit_2(done, host, "unset DOCKER_HOST")
+    assert own_daemons(checkout) == []
+
+
+@is_root
+def test_packages_that_cannot_be_had_are_named_in_one_line(checkout: Path, tmp_path: Path):
+    lacking = {"docker", "dockerd", "runsc", "apt-get"}
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    for folder in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
+        for program in Path(folder).iterdir():
+            if program.name not in lacking and not (bare / program.name).exists():
+                (bare / program.name).symlink_to(program)
+    done = run("docker.sh", checkout, "start", PATH=str(bare))
+    assert_one_line_with_exit_2(done, "docker.io runsc", "package manager")
+
+
+def test_a_python_that_is_too_old_is_named_in_one_line(checkout: Path):
+    assert_one_line_with_exit_2(run("python.sh", checkout, "cpu,dev", PYTHON="/bin/false"), "/bin/false", "3.11")
+    assert not (checkout / ".venv").exists()
+
+
+def test_a_package_that_cannot_be_installed_is_one_line_and_the_next_try_starts_over(checkout: Path):
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": "/dev/null", "PYTHON": sys.executable}
+    for _ in range(2):
+        assert_one_line_with_exit_2(run("python.sh", checkout, "dev", **offline), "pip.log")
+
+
+def test_a_second_setup_ends_within_seconds_and_changes_nothing():
+    stamp = ROOT / ".venv" / ".selfcodealign-setup"
+    if not stamp.exists():
+        pytest.skip("this environment was not made by `make setup`")
+    extras = os.environ.get("EXTRAS", "cpu,dev")
+    before = stamp.stat().st_mtime_ns
+    started = time.monotonic()
+    assert run("python.sh", ROOT, extras).returncode == 0
+    assert time.monotonic() - started < 5
+    assert stamp.stat().st_mtime_ns == before
+
+
+def test_help_lists_every_target_for_people():
+    done = subprocess.run(["make", "-s"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    listed = set(re.findall(r"^  make (\S+) +\S", done.stdout, re.MULTILINE))
+    assert {"setup", "sandbox", "repro", "test", "lint", "doctor", "stop", "clean", "clean-all"} <= listed
+
+
+def test_the_pins_name_no_host_file_or_local_build():
+    pins = [
+        line
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    assert pins
+    for pin in pins:
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.]*", pin), pin
+
+
+def normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared(*extras: str) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
+    return {normalised(re.match(r"[A-Za-z0-9._-]+", line)[0]) for line in lines}
+
+
+def test_every_declared_package_is_pinned():
+    pinned = {normalised(line.partition("==")[0]) for line in (ROOT / "constraints.txt").read_text().splitlines()}
+    assert declared("cpu", "dev") - pinned == set()
+
+
+def imported_names(folder: Path) -> set[str]:
+    names = set()
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize(
+    ("folders", "extras"),
+    [(("selfcodealign", "stages"), ("cpu",)), (("tests",), ("cpu", "dev"))],
+)
+def test_what_the_code_imports_is_declared(folders: tuple[str, ...], extras: tuple[str, ...]):
+    imported = set().union(*(imported_names(ROOT / folder) for folder in folders))
+    owners = metadata.packages_distributions()
+    ours = {"selfcodealign", "stages", "tests"}
+    foreign = {name: owners[name] for name in imported - ours - set(sys.stdlib_module_names) if name in owners}
+    # torch and huggingface_hub come with the engine and with transformers, in the versions that those want.
+    allowed = declared(*extras) | {"torch", "huggingface-hub"}
+    undeclared = {name: dists for name, dists in foreign.items() if not {normalised(dist) for dist in dists} & allowed}
+    assert undeclared == {}
