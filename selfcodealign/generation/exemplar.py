@@ -219,6 +219,6 @@ def _check_python(file_name: str, section: str, source: str) -> None:
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError) as error:
-        raise InputError(f"exemplar {file_name}: its {section} is no valid Python: {error}") from error
+        raise InputError(f"exemplar {file_name}: {section} is no valid Python: {error}") from error
     if section == "tests" and not any(isinstance(statement, ast.Assert) for statement in tree.body):
         raise InputError(f"exemplar {file_name}: its tests have no assert statement at the top level")
