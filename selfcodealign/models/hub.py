@@ -1,0 +1,78 @@
+"""Models from the Hugging Face Hub: safetensors and tokenizer of one recorded commit."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from selfcodealign.errors import InputError, PrerequisiteError
+from selfcodealign.models.families import find_family
+
+WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.model", "*.txt"]
+UNWANTED = ["*/*", "consolidated*", "*.onnx*"]
+TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class HubSnapshot:
+    """What was fetched: the commit and the licence tag of the model."""
+
+    name: str
+    revision: str
+    licence: str
+
+
+def fetch_snapshot(name: str, revision: str | None, destination: Path, cache: Path) -> HubSnapshot:
+    """Copy a model of the hub into a folder.
+
+    Args:
+        name: `org/model`, or a short name of `FAMILIES`.
+        revision: commit, tag or branch; None: the newest commit of the default branch, which is recorded.
+        destination: an existing folder.
+        cache: where downloads are kept, complete or not: an interrupted download goes on where it stopped.
+
+    Raises:
+        InputError: no such model or revision, no access to it, or no safetensors weights.
+        PrerequisiteError: the hub cannot be reached and the cache does not have the model.
+    """
+    import httpx
+    from huggingface_hub import HfApi, errors, snapshot_download
+
+    family = find_family(name)
+    hub_name = family.hub_name if family else name
+    where = f"{hub_name} (revision {revision or 'newest'})"
+    try:
+        info = HfApi().model_info(hub_name, revision=revision, timeout=TIMEOUT_S)
+        if not any(file.rfilename.endswith(".safetensors") for file in info.siblings or []):
+            raise InputError(f"{where} has no safetensors weights; convert it and use import_model.source: path")
+        commit = str(info.sha)
+        folder = snapshot_download(
+            hub_name, revision=commit, cache_dir=cache, allow_patterns=WANTED, ignore_patterns=UNWANTED
+        )
+    except errors.GatedRepoError as error:
+        raise InputError(f"{hub_name} asks to accept its terms; do so on its page, then run `hf auth login`") from error
+    except errors.RevisionNotFoundError as error:
+        raise InputError(f"{hub_name} has no revision {revision!r}; mend import_model.revision") from error
+    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
+        raise InputError(
+            f"the hub has no model {hub_name!r}, or it is private; mend import_model.name or run `hf auth login`"
+        ) from error
+    except (httpx.HTTPError, errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError) as error:
+        raise PrerequisiteError(
+            f"cannot fetch {where} from the Hugging Face Hub ({_first_line(error)}); check the network or HF_ENDPOINT,"
+            " or set import_model.source to packaged or path"
+        ) from error
+    copy_model_files(Path(folder), destination)
+    licence = getattr(info.card_data, "license", None)
+    return HubSnapshot(hub_name, commit, str(licence or (family.licence if family else "unknown")))
+
+
+def copy_model_files(source: Path, destination: Path) -> None:
+    """Copy the files of a model that transformers and vLLM read, and nothing else (no code, no pickles)."""
+    for pattern in WANTED:
+        for path in sorted(source.glob(pattern)):
+            if path.is_file() and not path.name.startswith("consolidated"):
+                shutil.copyfile(path, destination / path.name)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
