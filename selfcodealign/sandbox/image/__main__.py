@@ -1,0 +1,40 @@
+"""`python -m selfcodealign.sandbox.image build`: make the sandbox image if it is missing."""
+
+from typing import Annotated
+
+import typer
+
+from selfcodealign.sandbox.docker import Docker, docker_host
+from selfcodealign.sandbox.image.build import ensure_image, image_tag
+from selfcodealign.stage import one_line_errors
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
+
+
+@app.callback()
+def image() -> None:
+    """The image that programs run in."""
+
+
+@app.command()
+@one_line_errors
+def build(
+    runtime: Annotated[
+        str, typer.Option(help="Runtime that must be registered with the daemon: runsc or runc.")
+    ] = "runsc",
+) -> None:
+    """Build the sandbox image if it is missing; a second call ends within a second."""
+    docker = Docker(docker_host())
+    docker.isolation(runtime)
+    made = ensure_image(docker)
+    typer.echo(f"sandbox image {made.tag} ({made.id}) {'built' if made.is_new else 'is in place'}", err=True)
+
+
+@app.command()
+def tag() -> None:
+    """Print the tag of the image that this version needs."""
+    typer.echo(image_tag())
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,98 @@
+"""What goes into the sandbox and what bounds it there."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from selfcodealign.errors import InputError
+
+
+class Status(StrEnum):
+    """What became of a program. Only `passed` is good; only `sandbox_error` is not the program's doing."""
+
+    PASSED = "passed"  # ran past its last statement, and at least one assertion ran
+    FAILED = "failed"  # an assertion
+    ERROR = "error"  # another exception, or a crash
+    SYNTAX = "syntax"  # does not compile
+    INCOMPLETE = "incomplete"  # ended before its last statement
+    VACUOUS = "vacuous"  # ran to its end, but no assertion about its own names ran
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    OUTPUT = "output"  # printed too much
+    SANDBOX_ERROR = "sandbox_error"  # the sandbox's fault: retried, and never cached
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program to run.
+
+    Attributes:
+        id: comes back in its verdict; need not be unique.
+        source: Python source. It runs as `__main__`.
+    """
+
+    id: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one program may use.
+
+    Attributes:
+        timeout_s: wall time, seconds.
+        memory_mib: address space of each of its processes, and resident memory of all of them together, MiB.
+        max_output_bytes: what it may print to standard output and standard error together; more ends it.
+        kept_output_bytes: how much of each stream the verdict keeps (the start of stdout, the end of stderr).
+        max_processes: processes and threads at a time.
+        max_open_files: open files of each process.
+        max_file_mib: size of one file, and of its working folder, MiB.
+        max_source_bytes: longest source that is run, bytes; a longer one has the status `syntax`.
+    """
+
+    timeout_s: float = 10.0
+    memory_mib: int = 4096
+    max_output_bytes: int = 1 << 20
+    kept_output_bytes: int = 8192
+    max_processes: int = 64
+    max_open_files: int = 256
+    max_file_mib: int = 64
+    max_source_bytes: int = 4 << 20
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if getattr(self, name) <= 0:
+                raise InputError(f"sandbox limit {name} = {getattr(self, name)}: must be more than 0")
+        if self.memory_mib < 64:
+            raise InputError(f"sandbox limit memory_mib = {self.memory_mib}: must be at least 64, for the interpreter")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxSettings:
+    """How programs are isolated.
+
+    Attributes:
+        runtime: `runsc` is gVisor; `runc`, plain containers, is weaker and is recorded in every verdict.
+        limits: what one program may use.
+        num_workers: programs at the same time, each in a container of its own; 0: one a core.
+        programs_per_container: a container is replaced after so many.
+        max_tries: a program whose container broke down so many times gets `sandbox_error`.
+        docker_host: address of the Docker daemon; None: DOCKER_HOST, `.tools/docker-host` or Docker's default.
+        image: tag of the image to use; None: the one of this version, which is built if it is missing.
+    """
+
+    runtime: Literal["runsc", "runc"] = "runsc"
+    limits: Limits = field(default_factory=Limits)
+    num_workers: int = 0
+    programs_per_container: int = 500
+    max_tries: int = 3
+    docker_host: str | None = None
+    image: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.runtime not in {"runsc", "runc"}:
+            raise InputError(f"sandbox runtime {self.runtime!r} is not known; use runsc or runc")
+        if self.num_workers < 0:
+            raise InputError(f"sandbox num_workers = {self.num_workers}: must be 0 (one a core) or more")
+        if min(self.programs_per_container, self.max_tries) < 1:
+            raise InputError("sandbox programs_per_container and max_tries must be at least 1")
