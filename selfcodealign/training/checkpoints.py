@@ -1,0 +1,62 @@
+"""Checkpoints of an interrupted training: where they lie, and which of them are whole."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from selfcodealign.models import ModelCard
+from selfcodealign.params import FinetuneModel
+from selfcodealign.records import Example, row_id
+
+STATE_FILE = "trainer_state.json"
+
+
+def checkpoint_folder(
+    cache: Path, card: ModelCard, examples: Sequence[Example], settings: FinetuneModel, seed: int
+) -> Path:
+    """The folder for the checkpoints of exactly this training.
+
+    Its name is a digest of all that decides the result (model, data, settings, seed, library versions), so that a rerun
+    after `kill -9` finds its own checkpoints and never another run's.
+
+    Args:
+        cache: the folder for caches, outside what DVC removes before a stage runs.
+        card: of the model that is trained.
+        examples: the pairs, in order.
+        settings: all settings of the training.
+        seed: the run's seed.
+    """
+    pairs = [[example.id, *([turn.role, turn.content] for turn in example.messages)] for example in examples]
+    libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "trl")]
+    fingerprint = row_id("checkpoints", card.sha256, json.dumps(pairs), settings.model_dump_json(), seed, *libraries)
+    return cache / "checkpoints" / fingerprint
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; half-written ones are removed.
+
+    Args:
+        folder: the trainer's output folder, with `checkpoint-<step>` folders.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=_step, reverse=True)
+    for checkpoint in found:
+        if _is_whole(checkpoint):
+            return checkpoint
+        shutil.rmtree(checkpoint)
+    return None
+
+
+def _step(checkpoint: Path) -> int:
+    digits = checkpoint.name.removeprefix("checkpoint-")
+    return int(digits) if digits.isdigit() else -1
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Transformers writes the state file last: if it is whole, so is all else."""
+    try:
+        state = json.loads((checkpoint / STATE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(state.get("global_step") == _step(checkpoint))

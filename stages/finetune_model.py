@@ -1,0 +1,87 @@
+"""Stage finetune_model: train the model on the selected pairs."""
+
+import csv
+import dataclasses
+import io
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign.models import read_card
+from selfcodealign.params import load_params
+from selfcodealign.records import Dropped, Example, read_rows, write_rows
+from selfcodealign.files import write_text
+from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
+from selfcodealign.training import DropReason, LossPoint, TrainingResult, checkpoint_folder, finetune_model
+
+NAME = "finetune_model"
+
+
+def main(
+    params_path: Annotated[Path, typer.Option("--params", help="params file")] = Path("params.yaml"),
+    base: Annotated[Path, typer.Option(help="model folder to start from")] = Path("models/base"),
+    examples: Annotated[Path, typer.Option(help="training pairs")] = Path("data/select_examples/examples.parquet"),
+    out: Annotated[Path, typer.Option(help="trained model: bf16 safetensors, tokenizer, chat template, card")] = Path(
+        "models/aligned"
+    ),
+    data: Annotated[Path, typer.Option(help="folder for loss.csv, masked_row.txt and dropped.parquet")] = Path(
+        "data/finetune_model"
+    ),
+    metrics: Annotated[Path, typer.Option(help="metrics of the stage")] = Path("metrics/finetune_model.json"),
+    cache: Annotated[Path | None, typer.Option(help="folder for checkpoints; default: .cache")] = None,
+) -> None:
+    """Fine-tune the model with TRL, loss on the answers only (params: finetune_model, seed).
+
+    Before training it checks the masks of every row: the end of the turn is learned, the prompt is not, no token is
+    lost. A run that was killed goes on from its last checkpoint. masked_row.txt shows one row as the loss sees it.
+    """
+    params = load_params(params_path)
+    pairs = read_rows(examples, Example)
+    card = read_card(base)
+    checkpoints = checkpoint_folder(cache or cache_folder(), card, pairs, params.finetune_model, params.seed)
+    with stage_run(NAME, metrics) as run:
+        result = finetune_model(
+            base, pairs, params.finetune_model, seed=params.seed, destination=out, checkpoints=checkpoints
+        )
+        write_text(data / "loss.csv", _loss_csv(result.curve))
+        write_text(data / "masked_row.txt", result.masked_row + "\n")
+        write_rows(data / "dropped.parquet", result.dropped, Dropped)
+        _record(run, result, rows_in=len(pairs))
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _loss_csv(curve: list[LossPoint]) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, [spec.name for spec in dataclasses.fields(LossPoint)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dataclasses.asdict(point) for point in curve)
+    return buffer.getvalue()
+
+
+def _record(run: StageRun, result: TrainingResult, *, rows_in: int) -> None:
+    counts = Counter(row.reason for row in result.dropped)
+    run.rows(
+        rows_in=rows_in,
+        rows_out=result.num_examples,
+        dropped={reason.value: counts[reason.value] for reason in DropReason},
+    )
+    run.record(
+        first_loss=result.curve[0].loss,
+        last_loss=result.curve[-1].loss,
+        num_steps=result.num_steps,
+        resumed_from_step=result.resumed_from_step,
+        num_sequences=result.num_sequences,
+        num_supervised_tokens=result.num_supervised_tokens,
+        tokens=result.curve[-1].tokens,
+        tokens_per_second=result.tokens_per_second,
+        train_seconds=result.train_seconds,
+        share_weights_changed=result.share_weights_changed,
+        precision=dataclasses.asdict(result.precision),
+    )
+
+
+if __name__ == "__main__":
+    run_stage(main)
