@@ -58,7 +58,9 @@ class Journal:
                     "INSERT OR IGNORE INTO entries (key, value) VALUES (?, ?)", (key, json.dumps(value))
                 )
         except sqlite3.Error as error:
-            raise InputError(f"cannot write the journal {self._path}: {error}; free some space and run again") from error
+            raise InputError(
+                f"cannot write the journal {self._path}: {error}; free some space and run again"
+            ) from error
 
     def __len__(self) -> int:
         (count,) = self._connection.execute("SELECT COUNT(*) FROM entries").fetchone()
@@ -77,7 +79,9 @@ def open_journal(path: Path) -> Iterator[Journal]:
         connection = sqlite3.connect(path, timeout=60.0)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+        )
         connection.commit()
     except (sqlite3.Error, OSError) as error:
         raise InputError(f"cannot open the journal {path}: {error}; it is a cache and may be deleted") from error

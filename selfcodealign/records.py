@@ -7,7 +7,6 @@ same ids on every machine, and each row names its parent's id: that chain is the
 
 import dataclasses
 import hashlib
-import os
 import types
 import typing
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from selfcodealign.errors import InputError
+from selfcodealign.files import replaced
 
 ID_HEX_DIGITS = 20
 
@@ -119,9 +119,7 @@ class Verdict:
     """What the sandbox saw when it ran one program."""
 
     id: str = column("id of the program; in the pipeline, the id of the response")
-    status: str = column(
-        "passed, failed, error, syntax, incomplete, vacuous, timeout, memory, output or sandbox_error"
-    )
+    status: str = column("passed, failed, error, syntax, incomplete, vacuous, timeout, memory, output or sandbox_error")
     seconds: float = column("wall time of the program in the sandbox, seconds")
     assertions: int = column("assertions that were executed")
     stdout: str = column("what the program printed, cut to the limit")
@@ -219,14 +217,8 @@ def write_rows(path: Path, rows: Iterable[Any], record: type[Any]) -> int:
     """
     listed = [dataclasses.asdict(row) for row in rows]
     table = pa.Table.from_pylist(listed, schema=arrow_schema(record))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"cannot write {path}: {error.strerror or error}; free some space or fix its folder") from error
     return len(listed)
 
 
@@ -242,7 +234,9 @@ def read_rows(path: Path, record: type[RecordT]) -> list[RecordT]:
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; run the stage that makes it (`dvc repro`)") from error
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path} is not a readable Parquet file ({_first_line(error)}); remake it with `dvc repro`") from error
+        raise InputError(
+            f"{path} is not a readable Parquet file ({_first_line(error)}); remake it with `dvc repro`"
+        ) from error
     missing = [name for name in schema.names if name not in table.column_names]
     if missing:
         raise InputError(f"{path} is no {record.__name__} table: columns {', '.join(missing)} are missing")

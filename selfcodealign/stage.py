@@ -10,20 +10,22 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from selfcodealign.errors import InputError, SelfCodeAlignError
+from selfcodealign.errors import SelfCodeAlignError
+from selfcodealign.files import write_text
+from selfcodealign.records import Dropped, write_rows
 
 logger = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
-    """The folder for journals and other caches: `.cache` of the repository, also from a DVC experiment's temporary copy.
+    """The folder for journals and other caches: `.cache` of the repository, also for a DVC experiment in a copy of it.
 
     DVC sets DVC_ROOT for its commands; it names the parent repository even where the experiment runs in a copy.
     """
@@ -50,7 +52,9 @@ class StageRun:
             RuntimeError: rows in are not rows kept plus rows dropped, which is a defect of the stage.
         """
         if rows_in != rows_out + sum(dropped.values()):
-            raise RuntimeError(f"{self._name}: {rows_in} rows in, {rows_out} kept, {dict(dropped)} dropped do not add up")
+            raise RuntimeError(
+                f"{self._name}: {rows_in} rows in, {rows_out} kept, {dict(dropped)} dropped do not add up"
+            )
         self._values.update(rows_in=rows_in, rows_out=rows_out, dropped=dict(dropped))
 
     def record(self, **values: Any) -> None:
@@ -78,6 +82,18 @@ def stage_run(name: str, metrics: Path) -> Iterator[StageRun]:
     logger.info("%s: %s", name, summary(values))
 
 
+def write_step(run: StageRun, path: Path, rows: Sequence[Any], record: type[Any], dropped: Sequence[Dropped]) -> None:
+    """Write a step's rows, and its dropped rows beside them as `dropped.parquet`, and record the counts."""
+    write_rows(path, rows, record)
+    write_rows(path.with_name("dropped.parquet"), dropped, Dropped)
+    run.rows(rows_in=len(rows) + len(dropped), rows_out=len(rows), dropped=count_by(row.reason for row in dropped))
+
+
+def count_by(names: Iterable[str]) -> dict[str, int]:
+    """How often each name occurs, by name."""
+    return dict(sorted(Counter(names).items()))
+
+
 def summary(values: Mapping[str, Any]) -> str:
     """One line for people: rows in and out, the most frequent drops, seconds."""
     parts = []
@@ -86,22 +102,6 @@ def summary(values: Mapping[str, Any]) -> str:
         top = [f"{count} {reason}" for reason, count in Counter(values["dropped"]).most_common(4) if count]
         parts += [f"dropped {', '.join(top)}"] if top else []
     return "; ".join([*parts, f"{values['seconds']} s"])
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file under a temporary name, then rename it.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"cannot write {path}: {error.strerror or error}; free some space or fix its folder") from error
 
 
 def configure_logging() -> None:

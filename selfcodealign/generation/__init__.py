@@ -1,0 +1,70 @@
+"""Generation: rows become prompts, prompts go through the journal to vLLM, answers become rows."""
+
+from selfcodealign.generation.answers import generate_answers, model_fingerprint
+from selfcodealign.generation.engine import (
+    Answer,
+    Decoding,
+    Engine,
+    Generation,
+    Rejection,
+    RejectReason,
+    Request,
+    Usage,
+)
+from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
+from selfcodealign.generation.parsing import (
+    Fault,
+    ParsedResponse,
+    ParseReason,
+    as_program,
+    parse_concepts,
+    parse_instruction,
+    parse_response,
+    python_blocks,
+)
+from selfcodealign.generation.prompt_format import PromptFormat, load_prompt_format
+from selfcodealign.generation.prompts import (
+    concept_prompt,
+    instruction_prompt,
+    response_prompt,
+    seed_instruction_prompt,
+)
+from selfcodealign.generation.steps import StepResult, TaskSource, make_concepts, make_instructions, make_responses
+from selfcodealign.generation.vllm_engine import VllmEngine, load_vllm
+
+__all__ = [
+    "Answer",
+    "Decoding",
+    "Engine",
+    "Exemplar",
+    "Fault",
+    "Generation",
+    "ParseReason",
+    "ParsedResponse",
+    "PromptFormat",
+    "RejectReason",
+    "Rejection",
+    "Request",
+    "StepResult",
+    "TaskSource",
+    "Usage",
+    "VllmEngine",
+    "as_program",
+    "concept_prompt",
+    "exemplar_sets",
+    "generate_answers",
+    "instruction_prompt",
+    "load_exemplars",
+    "load_prompt_format",
+    "load_vllm",
+    "make_concepts",
+    "make_instructions",
+    "make_responses",
+    "model_fingerprint",
+    "parse_concepts",
+    "parse_instruction",
+    "parse_response",
+    "python_blocks",
+    "response_prompt",
+    "seed_instruction_prompt",
+]

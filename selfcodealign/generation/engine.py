@@ -1,0 +1,145 @@
+"""What every engine takes and gives: requests in, answers out, as each one ends."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class RejectReason(StrEnum):
+    """Why a request got no answer."""
+
+    PROMPT_TOO_LONG = "prompt_too_long"
+    ENGINE_REFUSED = "engine_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt that wants one answer.
+
+    Attributes:
+        id: names the answer in the result; unique within a call.
+        prompt: the rendered text, special tokens of a chat template included.
+        seed: sampling seed, derived from the row's id and the sample's index.
+        group: requests with the same group share a long prefix and go to the engine together.
+    """
+
+    id: str
+    prompt: str
+    seed: int
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model said to one request.
+
+    Attributes:
+        text: the generated text, without the prompt and without the stop sequence.
+        finish_reason: `stop` (end token or stop sequence) or `length` (max_new_tokens used up).
+        prompt_tokens: tokens of the prompt.
+        cached_tokens: tokens of the prompt that came from the prefix cache.
+        output_tokens: tokens generated.
+    """
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    cached_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a request got no answer; one bad request never ends a batch."""
+
+    reason: RejectReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How answers are decoded.
+
+    Attributes:
+        temperature: sampling temperature; 0 is greedy.
+        top_p: probability mass of nucleus sampling.
+        max_new_tokens: tokens generated at most.
+        stop: sequences that end an answer; they are not part of its text.
+    """
+
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Usage:
+    """What a call cost.
+
+    Attributes:
+        requests: requests in all.
+        from_journal: answers that the journal had already.
+        asked: requests that went to the engine.
+        prompt_tokens: prompt tokens of the asked requests.
+        cached_tokens: those of them that came from the prefix cache.
+        output_tokens: tokens generated.
+        seconds: wall time of generation, the engine's start not counted.
+        start_seconds: wall time of the engine's start.
+    """
+
+    requests: int = 0
+    from_journal: int = 0
+    asked: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+    start_seconds: float = 0.0
+
+    def add(self, answer: Answer) -> None:
+        """Count one answer that the engine gave."""
+        self.prompt_tokens += answer.prompt_tokens
+        self.cached_tokens += answer.cached_tokens
+        self.output_tokens += answer.output_tokens
+
+    def as_metrics(self) -> dict[str, float]:
+        """The counts with the rates that follow from them, for a stage's metrics."""
+        return {
+            "requests": self.requests,
+            "from_journal": self.from_journal,
+            "asked": self.asked,
+            "prompt_tokens": self.prompt_tokens,
+            "output_tokens": self.output_tokens,
+            "seconds": round(self.seconds, 2),
+            "start_seconds": round(self.start_seconds, 2),
+            "output_tokens_per_second": round(self.output_tokens / self.seconds, 1) if self.seconds else 0.0,
+            "prefix_hit_rate": round(self.cached_tokens / self.prompt_tokens, 4) if self.prompt_tokens else 0.0,
+        }
+
+
+@dataclass(slots=True)
+class Generation:
+    """The result of one call: every request id is in exactly one of `answers` and `rejections`."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    rejections: dict[str, Rejection] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+
+
+class Engine(Protocol):
+    """A loaded model that answers requests."""
+
+    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[tuple[Request, Answer | Rejection]]:
+        """Answer the requests, yielding each as it ends, in any order.
+
+        Args:
+            requests: in the order in which they are to start; same groups side by side.
+            decoding: how to decode, the same for all.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the model's memory and end its processes."""
+        ...

@@ -1,0 +1,170 @@
+"""Answers become fields, strictly: what does not have the asked form is a reason, never a guess."""
+
+import ast
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from selfcodealign.generation.engine import Answer
+from selfcodealign.generation.prompts import TESTS_HEADING
+
+MAX_CONCEPT_WORDS = 8
+MAX_CONCEPTS = 10
+MIN_INSTRUCTION_WORDS = 8
+
+FENCE = re.compile(r"^[ \t]*```[ \t]*([A-Za-z0-9_+-]*)[ \t]*$", re.MULTILINE)
+HEADING = re.compile(r"^#{1,4}[ \t]*Tests?:?[ \t]*$", re.MULTILINE | re.IGNORECASE)
+LIST_MARK = re.compile(r"^\s*(?:[-*]|\d+[.)])\s+")
+PYTHON_LABELS = frozenset({"python", "py", "python3", ""})
+
+
+class ParseReason(StrEnum):
+    """Why an answer was not accepted; also the key in the stage's metrics."""
+
+    TRUNCATED = "truncated"
+    EMPTY = "empty"
+    NO_CONCEPTS = "no_concepts"
+    NOT_A_LIST = "not_a_list"
+    TOO_SHORT = "too_short"
+    CONTAINS_CODE = "contains_code"
+    NAMES_CONCEPTS = "names_concepts"
+    NO_TESTS_HEADING = "no_tests_heading"
+    NO_RESPONSE_CODE = "no_response_code"
+    NO_TEST_CODE = "no_test_code"
+    OPEN_CODE_BLOCK = "open_code_block"
+    SYNTAX_ERROR = "syntax_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An answer that was not accepted, and what exactly was wrong."""
+
+    reason: ParseReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedResponse:
+    """The parts of an I->R answer.
+
+    Attributes:
+        response: the Markdown before the tests' heading, stripped.
+        code: its Python blocks, joined by an empty line.
+        tests: the Python blocks after the heading, joined by an empty line.
+    """
+
+    response: str
+    code: str
+    tests: str
+
+
+def parse_concepts(answer: Answer) -> list[str] | Fault:
+    """The comma-separated concepts of an S->C answer, deduplicated, in order.
+
+    Returns:
+        One to ten concepts, or why there are none: cut off, empty, or not a list of short phrases.
+    """
+    if answer.finish_reason == "length":
+        return Fault(ParseReason.TRUNCATED)
+    line = answer.text.strip().split("\n")[0]
+    concepts = [part.strip().strip("`*_\"'").rstrip(".;").strip() for part in line.split(",")]
+    concepts = list(dict.fromkeys(concept for concept in concepts if concept))
+    if not concepts:
+        return Fault(ParseReason.NO_CONCEPTS)
+    longest = max(len(concept.split()) for concept in concepts)
+    if longest > MAX_CONCEPT_WORDS or len(concepts) == 1:
+        return Fault(ParseReason.NOT_A_LIST, f"{len(concepts)} parts, the longest of {longest} words")
+    return concepts[:MAX_CONCEPTS]
+
+
+def parse_instruction(answer: Answer, concepts: list[str]) -> str | Fault:
+    """The task of a C->I answer.
+
+    Args:
+        answer: the model's answer.
+        concepts: the concepts that were given; a task that lists them all just repeats its order.
+
+    Returns:
+        The task as one text, or why it was not accepted.
+    """
+    if answer.finish_reason == "length":
+        return Fault(ParseReason.TRUNCATED)
+    text = answer.text.strip()
+    if not text:
+        return Fault(ParseReason.EMPTY)
+    if FENCE.search(text) and "def " in text:
+        return Fault(ParseReason.CONTAINS_CODE)
+    if len(text.split()) < MIN_INSTRUCTION_WORDS:
+        return Fault(ParseReason.TOO_SHORT, text)
+    lowered = text.lower()
+    if concepts and all(concept.lower() in lowered for concept in concepts):
+        return Fault(ParseReason.NAMES_CONCEPTS, ", ".join(concepts))
+    return text
+
+
+def parse_response(answer: Answer) -> ParsedResponse | Fault:
+    """The response and the tests of an I->R answer.
+
+    The form: Markdown with at least one closed Python block, the tests' heading, and at least one closed Python block.
+
+    Returns:
+        The parts, or why the answer was not accepted.
+    """
+    heading = HEADING.search(answer.text)
+    if heading is None:
+        cut = answer.finish_reason == "length"
+        return Fault(ParseReason.TRUNCATED if cut else ParseReason.NO_TESTS_HEADING)
+    response, rest = answer.text[: heading.start()].strip(), answer.text[heading.end() :]
+    code = python_blocks(response)
+    tests = python_blocks(rest)
+    if isinstance(code, Fault):
+        return code
+    if not code:
+        return Fault(ParseReason.NO_RESPONSE_CODE)
+    if isinstance(tests, Fault):
+        return Fault(ParseReason.TRUNCATED) if answer.finish_reason == "length" else tests
+    if not tests:
+        return Fault(ParseReason.NO_TEST_CODE)
+    parts = ParsedResponse(response=response, code="\n\n".join(code), tests="\n\n".join(tests))
+    error = _syntax_error(as_program(parts.code, parts.tests))
+    return Fault(ParseReason.SYNTAX_ERROR, error) if error else parts
+
+
+def python_blocks(markdown: str) -> list[str] | Fault:
+    """The contents of the fenced Python blocks (label python, py or none), in order; a fault if one is not closed."""
+    fences = list(FENCE.finditer(markdown))
+    if len(fences) % 2:
+        return Fault(ParseReason.OPEN_CODE_BLOCK)
+    pairs = zip(fences[::2], fences[1::2], strict=True)
+    blocks = [
+        markdown[opening.end() : closing.start()].strip("\n")
+        for opening, closing in pairs
+        if opening.group(1).lower() in PYTHON_LABELS
+    ]
+    return [block for block in blocks if block.strip()]
+
+
+def as_program(code: str, tests: str) -> str:
+    """Code and tests as one program: what the sandbox runs."""
+    return f"{code.rstrip()}\n\n\n{tests.rstrip()}\n"
+
+
+def _syntax_error(program: str) -> str:
+    try:
+        ast.parse(program)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return ""
+
+
+__all__ = [
+    "TESTS_HEADING",
+    "Fault",
+    "ParseReason",
+    "ParsedResponse",
+    "as_program",
+    "parse_concepts",
+    "parse_instruction",
+    "parse_response",
+    "python_blocks",
+]

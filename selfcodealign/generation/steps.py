@@ -1,0 +1,268 @@
+"""The three steps as values in, values out: rows become requests, answers become rows or dropped rows.
+
+Every draw (exemplar set, category, difficulty, sampling seed) comes from the run's seed and the row's id, so that the
+same inputs give the same requests whatever the batch, the restart, or the rows beside them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from selfcodealign.generation.engine import Answer, Decoding, Generation, Request, Usage
+from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
+from selfcodealign.generation.parsing import Fault, as_program, parse_concepts, parse_instruction, parse_response
+from selfcodealign.generation.prompt_format import PromptFormat
+from selfcodealign.generation.prompts import (
+    Messages,
+    concept_prompt,
+    instruction_prompt,
+    response_prompt,
+    seed_instruction_prompt,
+)
+from selfcodealign.params import GenerateConcepts, GenerateInstructions, GenerateResponses, Sampling
+from selfcodealign.records import Concepts, Dropped, Instruction, Response, Seed, derived_seed, row_id
+
+LANGUAGE = "Python"
+
+RowT = TypeVar("RowT")
+Ask = Callable[[Sequence[Request], Decoding], Generation]
+"""Answers requests: `generate_answers` with everything but the requests and the decoding filled in."""
+
+
+@dataclass(slots=True)
+class StepResult(Generic[RowT]):
+    """What a step made: requests = rows + dropped.
+
+    Attributes:
+        rows: accepted answers, in the order of their requests.
+        dropped: requests without an accepted answer, each with its reason.
+        usage: what the answers cost.
+    """
+
+    rows: list[RowT] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """One request together with the row that it is for."""
+
+    request: Request
+    parent_id: str
+
+
+def make_concepts(
+    seeds: Sequence[Seed], settings: GenerateConcepts, *, seed: int, prompt_format: PromptFormat, ask: Ask
+) -> StepResult[Concepts]:
+    """S->C: name the programming concepts of each seed. Source: SelfCodeAlign, section 3.
+
+    Args:
+        seeds: the seed functions.
+        settings: the `generate_concepts` section.
+        seed: the run's seed.
+        prompt_format: how the model wants its prompts.
+        ask: answers the requests.
+    """
+    sets = _sets(settings.num_exemplars, settings.num_exemplar_sets, seed)
+    chosen = {row.id: _draw_set(seed, "concepts", row.id, len(sets)) for row in seeds}
+    orders = [
+        _order(row.id, concept_prompt(sets[chosen[row.id]], row.code), chosen[row.id], seed, "concepts", prompt_format)
+        for row in seeds
+    ]
+
+    def accept(order: _Order, answer: Answer) -> Concepts | Fault:
+        parsed = parse_concepts(answer)
+        if isinstance(parsed, Fault):
+            return parsed
+        return Concepts(
+            id=row_id(order.parent_id, *parsed),
+            seed_id=order.parent_id,
+            concepts=parsed,
+            exemplar_set=chosen[order.parent_id],
+        )
+
+    return _run(orders, settings, prompt_format, ask, accept)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSource:
+    """What a task is made from: a concepts row (S->C->I) or a seed (S->I).
+
+    Attributes:
+        id: id of the concepts row or of the seed: the task's parent.
+        seed_id: id of the seed.
+        concepts: the concepts; empty for S->I.
+        code: the seed's source, used by S->I only.
+    """
+
+    id: str
+    seed_id: str
+    concepts: list[str]
+    code: str
+
+
+def make_instructions(
+    sources: Sequence[TaskSource],
+    settings: GenerateInstructions,
+    *,
+    seed: int,
+    prompt_format: PromptFormat,
+    ask: Ask,
+) -> StepResult[Instruction]:
+    """C->I (or S->I): write one task for each source, of a drawn category and difficulty.
+
+    Args:
+        sources: what the tasks are made from.
+        settings: the `generate_instructions` section.
+        seed: the run's seed.
+        prompt_format: how the model wants its prompts.
+        ask: answers the requests.
+    """
+    sets = _sets(settings.num_exemplars, settings.num_exemplar_sets, seed)
+    by_id = {source.id: source for source in sources}
+    chosen = {source.id: _draw_set(seed, "instructions", source.id, len(sets)) for source in sources}
+    categories = {source.id: _draw(settings.categories, seed, "category", source.id) for source in sources}
+    difficulties = {source.id: _draw(settings.difficulties, seed, "difficulty", source.id) for source in sources}
+
+    def messages(source: TaskSource) -> Messages:
+        kind = {"category": categories[source.id], "difficulty": difficulties[source.id], "language": LANGUAGE}
+        shots = sets[chosen[source.id]]
+        if settings.source == "seeds":
+            return seed_instruction_prompt(shots, source.code, **kind)
+        return instruction_prompt(shots, source.concepts, **kind)
+
+    orders = [
+        _order(source.id, messages(source), chosen[source.id], seed, "instructions", prompt_format)
+        for source in sources
+    ]
+
+    def accept(order: _Order, answer: Answer) -> Instruction | Fault:
+        source = by_id[order.parent_id]
+        text = parse_instruction(answer, source.concepts)
+        if isinstance(text, Fault):
+            return text
+        category, difficulty = categories[source.id], difficulties[source.id]
+        return Instruction(
+            id=row_id(source.id, category, difficulty, text),
+            parent_id=source.id,
+            seed_id=source.seed_id,
+            concepts=source.concepts,
+            category=category,
+            difficulty=difficulty,
+            language=LANGUAGE,
+            instruction=text,
+            exemplar_set=chosen[source.id],
+        )
+
+    return _run(orders, settings, prompt_format, ask, accept)
+
+
+def make_responses(
+    instructions: Sequence[Instruction],
+    settings: GenerateResponses,
+    *,
+    seed: int,
+    prompt_format: PromptFormat,
+    ask: Ask,
+) -> StepResult[Response]:
+    """I->R: answer each task `num_samples` times, each time with tests.
+
+    Args:
+        instructions: the tasks.
+        settings: the `generate_responses` section.
+        seed: the run's seed.
+        prompt_format: how the model wants its prompts.
+        ask: answers the requests.
+    """
+    sets = _sets(settings.num_exemplars, settings.num_exemplar_sets, seed)
+    by_id = {row.id: row for row in instructions}
+    index: dict[str, int] = {}
+    orders = []
+    for row in instructions:
+        chosen = _draw_set(seed, "responses", row.id, len(sets))
+        messages = response_prompt(sets[chosen], row.instruction)
+        for sample in range(settings.num_samples):
+            order = _order(row.id, messages, chosen, seed, "responses", prompt_format, sample)
+            index[order.request.id] = sample
+            orders.append(order)
+
+    def accept(order: _Order, answer: Answer) -> Response | Fault:
+        parsed = parse_response(answer)
+        if isinstance(parsed, Fault):
+            return parsed
+        sample = index[order.request.id]
+        return Response(
+            id=row_id(order.parent_id, sample, answer.text),
+            instruction_id=order.parent_id,
+            seed_id=by_id[order.parent_id].seed_id,
+            sample_index=sample,
+            response=parsed.response,
+            code=parsed.code,
+            tests=parsed.tests,
+            program=as_program(parsed.code, parsed.tests),
+            output_tokens=answer.output_tokens,
+        )
+
+    return _run(orders, settings, prompt_format, ask, accept)
+
+
+def _sets(num_exemplars: int, num_sets: int, seed: int) -> tuple[tuple[Exemplar, ...], ...]:
+    return exemplar_sets(load_exemplars(), num_sets=num_sets, num_exemplars=num_exemplars, seed=seed)
+
+
+def _draw_set(seed: int, step: str, parent_id: str, num_sets: int) -> int:
+    return derived_seed(seed, step, "exemplars", parent_id) % num_sets
+
+
+def _draw(weights: Mapping[str, int], seed: int, purpose: str, parent_id: str) -> str:
+    """A weighted draw by id: the names repeated by weight, in sorted order, one taken."""
+    tickets = [name for name in sorted(weights) for _ in range(weights[name])]
+    return tickets[derived_seed(seed, purpose, parent_id) % len(tickets)]
+
+
+def _order(
+    parent_id: str,
+    messages: Messages,
+    exemplar_set: int,
+    seed: int,
+    step: str,
+    prompt_format: PromptFormat,
+    sample: int = 0,
+) -> _Order:
+    request = Request(
+        id=row_id(step, parent_id, sample),
+        prompt=prompt_format.render(messages),
+        seed=derived_seed(seed, step, parent_id, sample),
+        group=f"{step}-{exemplar_set:04d}",
+    )
+    return _Order(request, parent_id)
+
+
+def _run(
+    orders: Sequence[_Order],
+    settings: Sampling,
+    prompt_format: PromptFormat,
+    ask: Ask,
+    accept: Callable[[_Order, Answer], RowT | Fault],
+) -> StepResult[RowT]:
+    decoding = Decoding(settings.temperature, settings.top_p, settings.max_new_tokens, prompt_format.stop)
+    generation = ask([order.request for order in orders], decoding)
+    result: StepResult[RowT] = StepResult(usage=generation.usage)
+    for order in orders:
+        request_id = order.request.id
+        rejection = generation.rejections.get(request_id)
+        if rejection is not None:
+            result.dropped.append(_dropped(order, str(rejection.reason), rejection.detail, ""))
+            continue
+        answer = generation.answers[request_id]
+        outcome = accept(order, answer)
+        if isinstance(outcome, Fault):
+            result.dropped.append(_dropped(order, str(outcome.reason), outcome.detail, answer.text))
+        else:
+            result.rows.append(outcome)
+    return result
+
+
+def _dropped(order: _Order, reason: str, detail: str, text: str) -> Dropped:
+    return Dropped(id=order.request.id, parent_id=order.parent_id, reason=reason, detail=detail, text=text)

@@ -1,0 +1,167 @@
+"""The vLLM engine, in process: continuous batching, prefix cache, each answer yielded when it ends."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from selfcodealign.errors import InputError, PrerequisiteError
+from selfcodealign.generation.engine import Answer, Decoding, Rejection, RejectReason, Request
+from selfcodealign.params import Engine as EngineSettings
+
+# Requests that wait inside the engine for each one that runs: enough to refill a batch, and memory stays bounded.
+WAITING_PER_RUNNING = 2
+
+logger = logging.getLogger(__name__)
+
+
+class VllmEngine:
+    """A model loaded by vLLM in this machine's memory or on its GPUs."""
+
+    def __init__(self, engine: Any, max_model_len: int, window: int) -> None:
+        self._engine = engine
+        self._tokenizer = engine.get_tokenizer()
+        self._max_model_len = max_model_len
+        self._window = window
+
+    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[tuple[Request, Answer | Rejection]]:
+        """Answer the requests, yielding each as it ends. Source: the step loop of vLLM's `LLMEngine`.
+
+        A prompt that leaves no room for `max_new_tokens` is set aside before the engine sees it.
+        """
+        waiting = iter(requests)
+        running: dict[str, Request] = {}
+        exhausted = False
+        while running or not exhausted:
+            while not exhausted and len(running) < self._window:
+                request = next(waiting, None)
+                if request is None:
+                    exhausted = True
+                    break
+                rejection = self._submit(request, decoding)
+                if rejection is not None:
+                    yield request, rejection
+                else:
+                    running[request.id] = request
+            for output in self._engine.step() if running else ():
+                if output.finished:
+                    yield running.pop(output.request_id), _answer(output)
+
+    def _submit(self, request: Request, decoding: Decoding) -> Rejection | None:
+        from vllm import SamplingParams
+
+        tokens = self._tokenizer(request.prompt, add_special_tokens=False)["input_ids"]
+        if len(tokens) + decoding.max_new_tokens > self._max_model_len:
+            detail = f"{len(tokens)} prompt + {decoding.max_new_tokens} new tokens > {self._max_model_len}"
+            return Rejection(RejectReason.PROMPT_TOO_LONG, detail)
+        sampling = SamplingParams(
+            temperature=decoding.temperature,
+            top_p=decoding.top_p,
+            max_tokens=decoding.max_new_tokens,
+            stop=list(decoding.stop) or None,
+            # Greedy decoding draws nothing; a generator for each request would only cost time.
+            seed=request.seed if decoding.temperature > 0 else None,
+        )
+        try:
+            self._engine.add_request(request.id, {"prompt_token_ids": tokens}, sampling)
+        except ValueError as error:
+            return Rejection(RejectReason.ENGINE_REFUSED, str(error).splitlines()[0])
+        return None
+
+    def close(self) -> None:
+        """End vLLM's engine process and free its memory."""
+        self._engine.engine_core.shutdown()
+
+
+def load_vllm(model_folder: Path, settings: EngineSettings, seed: int = 0) -> VllmEngine:
+    """Load a model with vLLM, on GPUs if there are any, else on the CPU.
+
+    Args:
+        model_folder: safetensors, config and tokenizer, as `import_model` or `finetune_model` writes them.
+        settings: the `engine` section of the params.
+        seed: engine seed; requests carry their own.
+
+    Raises:
+        PrerequisiteError: vLLM is not installed.
+        InputError: the folder holds no model that vLLM can load.
+    """
+    _prepare_process(settings)
+    try:
+        from vllm import EngineArgs
+        from vllm.platforms import current_platform
+        from vllm.v1.engine.llm_engine import LLMEngine
+    except ImportError as error:
+        raise PrerequisiteError(f"vLLM cannot be imported ({error}); install the `cpu` or `gpu` extra") from error
+    if not (model_folder / "config.json").is_file():
+        raise InputError(f"{model_folder} holds no model (config.json is missing); run `dvc repro import_model`")
+    on_cpu = bool(current_platform.is_cpu())
+    arguments = EngineArgs(
+        model=str(model_folder),
+        dtype=_dtype(settings.dtype, on_cpu=on_cpu),
+        seed=seed,
+        max_model_len=settings.max_model_len,
+        max_num_seqs=settings.max_num_seqs,
+        gpu_memory_utilization=settings.gpu_memory_utilization,
+        tensor_parallel_size=settings.tensor_parallel_size,
+        enable_prefix_caching=True,
+        disable_log_stats=True,
+        # On a CPU compiling costs more than it saves, and a per-request seed fails with chunked prefill.
+        enforce_eager=on_cpu,
+        enable_chunked_prefill=not on_cpu,
+        max_num_batched_tokens=max(settings.max_model_len, 4096) if on_cpu else None,
+    )
+    try:
+        engine = LLMEngine.from_engine_args(arguments)
+    except (ValueError, RuntimeError, OSError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"vLLM cannot load {model_folder}: {reason}; see the log above, or lower `engine` settings"
+        ) from error
+    return VllmEngine(engine, settings.max_model_len, settings.max_num_seqs * WAITING_PER_RUNNING)
+
+
+def _prepare_process(settings: EngineSettings) -> None:
+    """Settings that vLLM takes from the environment only; what a user has set stays.
+
+    By default the CPU build keeps one core for itself, which halves the speed of a two-core machine.
+    """
+    os.environ.setdefault("VLLM_CPU_NUM_OF_RESERVED_CPU", "0")
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(max(1, round(settings.kv_cache_gib))))
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+    openmp = Path(sys.prefix) / "lib" / "libiomp5.so"
+    if openmp.is_file():
+        os.environ.setdefault("LD_PRELOAD", str(openmp))
+
+
+def _dtype(asked: str, *, on_cpu: bool) -> str:
+    """The precision to load with: `auto` means as stored, but float32 on a CPU that has to emulate bfloat16.
+
+    Measured on a Xeon without AVX512_BF16: matrix products in bfloat16 take 2 to 4 times as long as in float32.
+    """
+    if asked != "auto" or not on_cpu:
+        return asked
+    return "auto" if has_fast_bfloat16() else "float32"
+
+
+def has_fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware (AVX512_BF16 or AMX on x86-64, BF16 on Arm)."""
+    try:
+        words = set(cpuinfo.read_text(encoding="utf-8", errors="replace").split())
+    except OSError:
+        return False
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def _answer(output: Any) -> Answer:
+    completion = output.outputs[0]
+    return Answer(
+        text=completion.text,
+        finish_reason=str(completion.finish_reason),
+        prompt_tokens=len(output.prompt_token_ids),
+        cached_tokens=int(output.num_cached_tokens or 0),
+        output_tokens=len(completion.token_ids),
+    )

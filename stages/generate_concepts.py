@@ -1,0 +1,52 @@
+"""S->C: the model names the programming concepts of each seed."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign.generation import generate_answers, load_prompt_format, make_concepts
+from selfcodealign.params import load_params
+from selfcodealign.records import Concepts, Seed, read_rows
+from selfcodealign.stage import cache_folder, run_stage, stage_run, write_step
+
+NAME = "generate_concepts"
+
+
+def main(
+    params_path: Annotated[Path, typer.Option("--params", help="the params file")] = Path("params.yaml"),
+    seeds_path: Annotated[Path, typer.Option("--seeds", help="filtered seeds")] = Path(
+        "data/filter_seeds/seeds.parquet"
+    ),
+    model: Annotated[Path, typer.Option(help="folder of the generator model")] = Path("models/base"),
+    out: Annotated[Path, typer.Option(help="folder for the rows and the dropped answers")] = Path("data") / NAME,
+    metrics: Annotated[Path, typer.Option(help="metrics file")] = Path("metrics") / f"{NAME}.json",
+) -> None:
+    """S->C: ask the model for the programming concepts of every seed.
+
+    One answer a seed, with few-shot exemplars from a small number of fixed sets. Finished answers are journalled: a
+    rerun asks only for what is missing. Answers without the asked form are counted by reason and kept beside the rows.
+    """
+    params = load_params(params_path)
+    with stage_run(NAME, metrics) as run:
+        seeds = read_rows(seeds_path, Seed)
+        result = make_concepts(
+            seeds,
+            params.generate_concepts,
+            seed=params.seed,
+            prompt_format=load_prompt_format(model, params.import_model.prompt_form),
+            ask=partial(
+                generate_answers,
+                model_folder=model,
+                engine=params.engine,
+                journal_path=cache_folder() / "answers.sqlite",
+                what="concepts",
+            ),
+        )
+        write_step(run, out / "concepts.parquet", result.rows, Concepts, result.dropped)
+        run.record(usage=result.usage.as_metrics())
+
+
+if __name__ == "__main__":
+    run_stage(main)

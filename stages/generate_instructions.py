@@ -1,0 +1,63 @@
+"""C->I: the model writes one coding task for each concepts row (S->I: for each seed)."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign.generation import TaskSource, generate_answers, load_prompt_format, make_instructions
+from selfcodealign.params import load_params
+from selfcodealign.records import Concepts, Instruction, Seed, read_rows
+from selfcodealign.stage import cache_folder, count_by, run_stage, stage_run, write_step
+
+NAME = "generate_instructions"
+
+
+def main(
+    params_path: Annotated[Path, typer.Option("--params", help="the params file")] = Path("params.yaml"),
+    concepts_path: Annotated[Path, typer.Option("--concepts", help="concepts rows (S->C->I)")] = Path(
+        "data/generate_concepts/concepts.parquet"
+    ),
+    seeds_path: Annotated[Path, typer.Option("--seeds", help="filtered seeds (S->I)")] = Path(
+        "data/filter_seeds/seeds.parquet"
+    ),
+    model: Annotated[Path, typer.Option(help="folder of the generator model")] = Path("models/base"),
+    out: Annotated[Path, typer.Option(help="folder for the rows and the dropped answers")] = Path("data") / NAME,
+    metrics: Annotated[Path, typer.Option(help="metrics file")] = Path("metrics") / f"{NAME}.json",
+) -> None:
+    """C->I: ask the model for one coding task a concepts row, of a drawn category and difficulty.
+
+    With `generate_instructions.source: seeds` the task is made from the seed directly: the paper's ablation S->I.
+    """
+    params = load_params(params_path)
+    settings = params.generate_instructions
+    with stage_run(NAME, metrics) as run:
+        if settings.source == "concepts":
+            rows = read_rows(concepts_path, Concepts)
+            sources = [TaskSource(row.id, row.seed_id, row.concepts, "") for row in rows]
+        else:
+            sources = [TaskSource(row.id, row.id, [], row.code) for row in read_rows(seeds_path, Seed)]
+        result = make_instructions(
+            sources,
+            settings,
+            seed=params.seed,
+            prompt_format=load_prompt_format(model, params.import_model.prompt_form),
+            ask=partial(
+                generate_answers,
+                model_folder=model,
+                engine=params.engine,
+                journal_path=cache_folder() / "answers.sqlite",
+                what="instructions",
+            ),
+        )
+        write_step(run, out / "instructions.parquet", result.rows, Instruction, result.dropped)
+        run.record(
+            usage=result.usage.as_metrics(),
+            categories=count_by(row.category for row in result.rows),
+            difficulties=count_by(row.difficulty for row in result.rows),
+        )
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,52 @@
+"""I->R: the model answers each task several times, each time with tests."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign.generation import generate_answers, load_prompt_format, make_responses
+from selfcodealign.params import load_params
+from selfcodealign.records import Instruction, Response, read_rows
+from selfcodealign.stage import cache_folder, run_stage, stage_run, write_step
+
+NAME = "generate_responses"
+
+
+def main(
+    params_path: Annotated[Path, typer.Option("--params", help="the params file")] = Path("params.yaml"),
+    instructions_path: Annotated[Path, typer.Option("--instructions", help="the tasks")] = Path(
+        "data/generate_instructions/instructions.parquet"
+    ),
+    model: Annotated[Path, typer.Option(help="folder of the generator model")] = Path("models/base"),
+    out: Annotated[Path, typer.Option(help="folder for the rows and the dropped answers")] = Path("data") / NAME,
+    metrics: Annotated[Path, typer.Option(help="metrics file")] = Path("metrics") / f"{NAME}.json",
+) -> None:
+    """I->R: ask the model for `num_samples` answers a task, each with tests that check it.
+
+    An answer has the asked form if it holds a code block, the tests' heading and a second code block, and both together
+    are valid Python. Nothing is run here: that is the sandbox's job, in `validate_responses`.
+    """
+    params = load_params(params_path)
+    with stage_run(NAME, metrics) as run:
+        instructions = read_rows(instructions_path, Instruction)
+        result = make_responses(
+            instructions,
+            params.generate_responses,
+            seed=params.seed,
+            prompt_format=load_prompt_format(model, params.import_model.prompt_form),
+            ask=partial(
+                generate_answers,
+                model_folder=model,
+                engine=params.engine,
+                journal_path=cache_folder() / "answers.sqlite",
+                what="responses",
+            ),
+        )
+        write_step(run, out / "responses.parquet", result.rows, Response, result.dropped)
+        run.record(usage=result.usage.as_metrics(), tasks=len(instructions))
+
+
+if __name__ == "__main__":
+    run_stage(main)

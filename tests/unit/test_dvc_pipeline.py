@@ -1,0 +1,97 @@
+"""The DAG tells DVC the truth: what a stage imports and which params it reads are what dvc.yaml lists for it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+# Plumbing: it carries values and reports errors, and cannot change what a stage computes without a change in the
+# stage's own modules or in the params that DVC tracks by key.
+PLUMBING = {"errors", "files", "journal", "params", "progress", "records", "stage"}
+
+
+def modules_of(script: Path) -> set[Path]:
+    """The files of the library that a script reaches through its imports, also those inside functions."""
+    seen: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        for name in imported_names(waiting.pop()):
+            path = file_of(name)
+            if path is not None and path not in seen and path.stem not in PLUMBING:
+                seen.add(path)
+                waiting.append(path)
+    return seen
+
+
+def imported_names(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("selfcodealign"):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names if alias.name.startswith("selfcodealign.")}
+    return names
+
+
+def file_of(name: str) -> Path | None:
+    base = ROOT / Path(*name.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file() and path != ROOT / "selfcodealign" / "__init__.py":
+            return path
+    return None
+
+
+def stage_lists(stage: dict) -> set[Path]:
+    return {ROOT / dep for dep in stage["deps"] if "${" not in dep}
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_deps_of_a_stage_cover_every_module_that_its_script_imports(name):
+    listed = stage_lists(STAGES[name])
+    uncovered = [
+        str(path.relative_to(ROOT))
+        for path in modules_of(ROOT / "stages" / f"{name}.py")
+        if not any(path == dep or dep in path.parents for dep in listed)
+    ]
+    assert uncovered == []
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_is_described_and_depends_on_its_own_script(name):
+    assert STAGES[name]["desc"]
+    assert f"stages/{name}.py" in STAGES[name]["deps"]
+
+
+def tracked_keys() -> set[str]:
+    return {key for stage in STAGES.values() for key in stage.get("params", [])}
+
+
+def test_every_params_key_is_tracked_by_a_stage_or_is_listed_as_not_deciding_results():
+    undecided = {"sandbox.num_workers", "evaluate_model.models", "evaluate_model.benchmarks", "write_report"}
+    loaded = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for section, values in loaded.items():
+        keys = [f"{section}.{key}" for key in values] if isinstance(values, dict) else [section]
+        for key in keys:
+            assert {section, key} & (tracked_keys() | undecided), f"{key} is in params.yaml and in no stage"
+
+
+def test_every_tracked_key_is_in_the_params_file():
+    loaded = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for key in tracked_keys():
+        value = loaded
+        for part in key.split("."):
+            assert part in value, f"{key} is tracked and not in params.yaml"
+            value = value[part]
+
+
+def test_every_script_in_stages_is_a_stage_and_says_what_it_does():
+    scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
+    assert scripts == set(STAGES)
+    for name in scripts:
+        tree = ast.parse((ROOT / "stages" / f"{name}.py").read_text())
+        main = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main")
+        assert ast.get_docstring(main), f"stages/{name}.py has no --help text"

@@ -1,0 +1,91 @@
+"""A params file is checked as a whole, and every fault is one line that names the key."""
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from selfcodealign.errors import InputError
+from selfcodealign.params import Params, load_params
+
+ROOT = Path(__file__).parents[2]
+PARAMS = ROOT / "params.yaml"
+
+
+def write(folder: Path, change: dict[str, object]) -> Path:
+    loaded = yaml.safe_load(PARAMS.read_text())
+    for key, value in change.items():
+        *sections, last = key.split(".")
+        target = loaded
+        for section in sections:
+            target = target[section]
+        target[last] = value
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump(loaded))
+    return path
+
+
+@pytest.mark.parametrize("path", sorted([PARAMS, *(ROOT / "params").glob("*.yaml")]), ids=lambda path: path.name)
+def test_every_params_file_that_ships_is_valid(path):
+    assert load_params(path).seed >= 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"filter_seeds.max_sead": 3}, "filter_seeds.max_sead is not a known key"),
+        ({"generate_responses.num_samples": -1}, "generate_responses.num_samples = -1"),
+        ({"engine.max_model_len": "many"}, "engine.max_model_len = 'many'"),
+        ({"import_model.source": "ftp"}, "import_model.source = 'ftp'"),
+        ({"finetune_model": None}, "finetune_model = None"),
+        ({"sandbox.timeout_s": 0}, "sandbox.timeout_s = 0"),
+        ({"generate_instructions.categories": {"poem": 1}}, "generate_instructions.categories.poem"),
+    ],
+)
+def test_a_bad_value_is_one_line_that_names_the_key(tmp_path, change, message):
+    with pytest.raises(InputError) as caught:
+        load_params(write(tmp_path, change))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "a: [", "- 1\n- 2\n", "\x00"])
+def test_a_file_that_is_no_params_file_is_one_line(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_params(path)
+    assert "\n" not in str(caught.value)
+
+
+@given(
+    st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=9)
+)
+def test_no_yaml_value_gets_past_the_check_or_breaks_it(tmp_path_factory, value):
+    path = tmp_path_factory.mktemp("params") / "params.yaml"
+    path.write_text(yaml.safe_dump(value))
+    with pytest.raises(InputError):
+        load_params(path)
+
+
+def models(model: type[BaseModel]) -> list[type[BaseModel]]:
+    found = [model]
+    for field in model.model_fields.values():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                found += models(kind)
+    return found
+
+
+def test_every_field_has_a_description():
+    missing = [
+        f"{model.__name__}.{name}"
+        for model in models(Params)[1:]
+        for name, field in model.model_fields.items()
+        if not field.description
+    ]
+    assert missing == []
