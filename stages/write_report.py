@@ -1,0 +1,51 @@
+"""The last stage: one page that shows the whole run."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign import report
+from selfcodealign.files import write_text
+from selfcodealign.params import load_params
+from selfcodealign.stage import run_stage
+
+DATA = Path("data")
+
+
+def main(
+    params_path: Annotated[Path, typer.Option("--params", help="the params file")] = Path("params.yaml"),
+    metrics_folder: Annotated[Path, typer.Option(help="folder with one metrics file a stage")] = Path("metrics"),
+    examples: Annotated[Path, typer.Option(help="the training pairs")] = DATA / "select_examples/examples.parquet",
+    instructions: Annotated[Path, typer.Option(help="the tasks")] = DATA / "generate_instructions/instructions.parquet",
+    responses: Annotated[Path, typer.Option(help="the answers")] = DATA / "generate_responses/responses.parquet",
+    verdicts: Annotated[Path, typer.Option(help="the verdicts")] = DATA / "validate_responses/verdicts.parquet",
+    loss: Annotated[Path, typer.Option(help="the training curve")] = DATA / "finetune_model/loss.csv",
+    evaluations: Annotated[Path, typer.Option(help="MODEL/BENCHMARK/results.json")] = DATA / "evaluate_model",
+    out: Annotated[Path, typer.Option(help="folder for report.html and plots/*.csv")] = DATA / "write_report",
+    summary: Annotated[Path, typer.Option(help="headline metrics of the run")] = Path("metrics/summary.json"),
+) -> None:
+    """Write the report: one self-contained HTML page, plots for `dvc plots`, and the headline metrics of the run.
+
+    Shows the funnel from seeds to training pairs with drops by reason, yields, lengths, training loss, pass@1 of the
+    base and the aligned model with intervals, sample pairs with their lineage, licences, timings and all settings.
+    What has not been run is said to be missing; nothing but the files named here is read.
+    """
+    inputs = report.ReportInputs(
+        params=load_params(params_path),
+        stages=report.read_stage_metrics(metrics_folder, tuple(report.STAGES)),
+        evaluations=report.read_evaluations(metrics_folder / "evaluate_model", evaluations),
+        examples=report.read_examples(examples),
+        loss=report.read_loss(loss),
+        attempts=report.read_attempts(instructions, responses, verdicts),
+        output_tokens=report.read_output_tokens(responses),
+        versions=report.installed_versions(),
+    )
+    report.write_report(inputs, out / "report.html")
+    report.write_plots(inputs, out / "plots")
+    write_text(summary, json.dumps(report.summary_metrics(inputs), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    run_stage(main)
