@@ -92,10 +92,10 @@ def rows_per_band(jaccard: float, num_perm: int) -> int:
 
 def _shingle_sets(texts: Sequence[str], ngram: int) -> Iterator[Hashes]:
     """For each text the sorted 64-bit hashes of its distinct word n-grams."""
-    vocabulary: dict[str, int] = {}
+    vocabulary = _Vocabulary()
     for text in texts:
         words = WORD.findall(text) or text.split()
-        hashes = np.fromiter((_word_hash(word, vocabulary) for word in words), dtype=np.uint64, count=len(words))
+        hashes = np.fromiter(map(vocabulary.__getitem__, words), dtype=np.uint64, count=len(words))
         width = min(ngram, len(words))
         # The width is mixed in: a short text never equals an n-gram of a longer one by accident.
         rolled = np.full(max(len(words) - width + 1, 1), width, dtype=np.uint64)
@@ -104,13 +104,13 @@ def _shingle_sets(texts: Sequence[str], ngram: int) -> Iterator[Hashes]:
         yield np.unique(rolled)
 
 
-def _word_hash(word: str, vocabulary: dict[str, int]) -> int:
-    """A 64-bit hash that is the same on every machine; `vocabulary` remembers it."""
-    known = vocabulary.get(word)
-    if known is None:
+class _Vocabulary(dict[str, int]):
+    """64-bit hashes of words, the same on every machine, worked out once a word."""
+
+    def __missing__(self, word: str) -> int:
         digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        known = vocabulary[word] = int.from_bytes(digest, "little")
-    return known
+        self[word] = value = int.from_bytes(digest, "little")
+        return value
 
 
 def _mix(values: Hashes) -> Hashes:
@@ -141,10 +141,10 @@ def _candidate_groups(sketches: Sketches, band_rows: int) -> Iterator[npt.NDArra
         band = np.ascontiguousarray(sketches[:, start : start + band_rows])
         keys = band.view(np.dtype((np.void, band.dtype.itemsize * band_rows))).ravel()
         order = np.argsort(keys, kind="stable")
-        borders = np.flatnonzero(keys[order[1:]] != keys[order[:-1]]) + 1
-        for group in np.split(order, borders):
-            if len(group) > 1:
-                yield group
+        is_new = np.concatenate(([True], keys[order[1:]] != keys[order[:-1]], [True]))
+        borders = np.flatnonzero(is_new)
+        for group in np.flatnonzero(np.diff(borders) > 1):
+            yield order[borders[group] : borders[group + 1]]
 
 
 def _join_similar(
