@@ -8,25 +8,12 @@ import uuid
 from typing import IO
 
 from selfcodealign.errors import SandboxError
+from selfcodealign.sandbox.bundle import BOOTSTRAP, framed_script
 from selfcodealign.sandbox.docker import Docker, docker_host, hardening
 from selfcodealign.sandbox.image import ensure_image
 from selfcodealign.sandbox.settings import SandboxSettings
 
 MAX_OUTPUT_BYTES = 256 << 20
-# Reads the script, framed by its length, and leaves the rest of standard input (the payload) untouched.
-BOOTSTRAP = """
-import os
-def read(count):
-    parts = []
-    while count:
-        part = os.read(0, min(count, 1 << 20))
-        if not part:
-            raise SystemExit("the script was cut short")
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
-exec(compile(read(int(read(12))), "<harness>", "exec"))
-"""
 
 
 def run_harness(
@@ -66,8 +53,7 @@ def run_harness(
     flags = hardening(settings.runtime, memory_mib=memory_mib, tmp_mib=tmp_mib, owner=str(os.getpid()))
     flags += ["--user=65534:65534", "--workdir=/tmp", "--env=HOME=/tmp", "--env=PYTHONPATH=/opt/offline"]
     flags += ["--env=OPENBLAS_NUM_THREADS=1", "--env=PYTHONDONTWRITEBYTECODE=1", f"--name={name}"]
-    encoded = script.encode()
-    stdin = b"%12d" % len(encoded) + encoded + payload
+    stdin = framed_script(script) + payload
     # The answer goes to a file whose size is bounded: a flood fills neither memory nor disk.
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         command = docker.command("run", *flags, image.tag, "python3", "-c", BOOTSTRAP)

@@ -1,0 +1,133 @@
+"""One program while it runs: its process, the pipes to it, and what it printed so far."""
+
+import os
+import select
+import time
+from typing import Any
+
+CHUNK_BYTES = 65536
+MEMORY_LOOK_EVERY_S = 0.1
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+MAX_REPORT_BYTES = 4096
+
+
+class Running:
+    """A program's process.
+
+    Attributes:
+        pid: of the process that was forked for it.
+        out: the start of its standard output, up to the kept length.
+        err: the end of its standard error (the traceback), up to the kept length.
+        report: what came through the report pipe.
+        exit_status: as `waitpid` gives it; None while it runs.
+    """
+
+    def __init__(self, pid: int, out_fd: int, err_fd: int, report_fd: int, limits: dict[str, Any]) -> None:
+        self.pid = pid
+        self.out = bytearray()
+        self.err = bytearray()
+        self.report = bytearray()
+        self.exit_status: int | None = None
+        self._num_printed = 0
+        self._max_printed = int(limits["max_output_bytes"])
+        self._kept = int(limits["kept_output_bytes"])
+        self._max_resident = int(limits["memory_mib"]) << 20
+        self._err_fd = err_fd
+        self._report_fd = report_fd
+        self._fds = (out_fd, err_fd, report_fd)
+        for fd in self._fds:
+            os.set_blocking(fd, False)
+
+    @property
+    def printed_too_much(self) -> bool:
+        """Whether it printed more than it may, all of which was read, but not kept."""
+        return self._num_printed > self._max_printed
+
+    def watch(self, deadline: float, wake_fd: int) -> str:
+        """Read what it prints until it ends or breaks a limit.
+
+        Args:
+            deadline: on the monotonic clock, seconds.
+            wake_fd: becomes readable when a child ends.
+
+        Returns:
+            The status of the limit that it broke; empty if it ended by itself.
+        """
+        poll = select.poll()
+        for fd in (*self._fds, wake_fd):
+            poll.register(fd, select.POLLIN)
+        next_look = time.monotonic() + MEMORY_LOOK_EVERY_S
+        while (now := time.monotonic()) < deadline:
+            for fd, _ in poll.poll(min(deadline - now, MEMORY_LOOK_EVERY_S) * 1000):
+                if not self._read(fd, is_ours=fd != wake_fd):
+                    poll.unregister(fd)
+            if self.printed_too_much:
+                return "output"
+            self.reap()
+            if self.exit_status is not None:
+                return ""
+            # The kernel bounds each process; together they must not reach the container's limit, which ends them all.
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + MEMORY_LOOK_EVERY_S
+                if _resident_bytes() > self._max_resident:
+                    return "memory"
+        return "timeout"
+
+    def _read(self, fd: int, *, is_ours: bool = True) -> bool:
+        """Read once. Returns whether there may be more, now or later."""
+        try:
+            data = os.read(fd, CHUNK_BYTES)
+        except BlockingIOError:
+            return True
+        if is_ours:
+            self._take(fd, data)
+        return bool(data)
+
+    def _take(self, fd: int, data: bytes) -> None:
+        if fd == self._report_fd:
+            self.report += data[: MAX_REPORT_BYTES + 1 - len(self.report)]
+            return
+        self._num_printed += len(data)
+        if fd == self._err_fd:
+            self.err += data
+            del self.err[: max(0, len(self.err) - self._kept)]
+        else:
+            self.out += data[: self._kept - len(self.out)]
+
+    def add_note(self, text: str) -> None:
+        """Add a line of the sandbox to its standard error."""
+        self.err += text.encode()
+        del self.err[: max(0, len(self.err) - self._kept)]
+
+    def reap(self) -> bool:
+        """Collect ended processes, orphans too. Returns whether no process is left at all."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True
+            if pid == 0:
+                return False
+            if pid == self.pid:
+                self.exit_status = status
+
+    def drain(self) -> None:
+        """Read what is left in the pipes, and close them. All writers are dead: a pipe holds at most its buffer."""
+        for fd in self._fds:
+            before = -1
+            while before != (before := self._num_printed + len(self.report)):
+                self._read(fd)
+            os.close(fd)
+
+
+def _resident_bytes() -> int:
+    """Resident memory of all processes but the supervisor."""
+    total = 0
+    for name in os.listdir("/proc"):
+        if name.isdigit() and name != "1":
+            try:
+                with open(f"/proc/{name}/statm", "rb") as file:
+                    total += int(file.read().split()[1]) * PAGE_BYTES
+            except (OSError, IndexError):
+                continue  # it ended meanwhile
+    return total

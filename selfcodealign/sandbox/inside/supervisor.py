@@ -1,0 +1,152 @@
+"""The first process of a container: takes programs over a pipe, runs each in a process of its own, answers verdicts.
+
+It runs as the container's root, with three capabilities (to become another user, and to kill its processes); programs
+run as an unprivileged user of their own, so that they can neither signal nor trace nor read it. It is process 1: what
+a program leaves behind becomes its child, and `kill(-1)` reaches everything but itself. One program runs at a time.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import time
+from typing import Any
+
+from selfcodealign.sandbox.inside.child import STATUSES, child_main
+from selfcodealign.sandbox.inside.folders import empty_folders
+from selfcodealign.sandbox.inside.frames import encode_frame, read_frame, write_all
+from selfcodealign.sandbox.inside.running import MAX_REPORT_BYTES, Running
+
+KILL_TIMEOUT_S = 10.0
+
+
+class Supervisor:
+    """Runs programs one after the other."""
+
+    def __init__(self, config: dict[str, Any], request_fd: int, answer_fd: int) -> None:
+        self._limits: dict[str, Any] = config["limits"]
+        self._uid = int(config["uid"])
+        self._request_fd = request_fd
+        self._answer_fd = answer_fd
+        self._wake_fd, wake_write_fd = os.pipe()
+        for fd in (self._wake_fd, wake_write_fd):
+            os.set_blocking(fd, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake_write_fd, warn_on_full_buffer=False)
+
+    def serve(self) -> None:
+        """Answer requests until the host closes the pipe, or the container is no longer clean."""
+        # The garbage collector must not touch what the children share with this process: each touch copies a page.
+        gc.collect()
+        gc.freeze()
+        with open("/proc/version", encoding="utf-8") as file:
+            write_all(self._answer_fd, encode_frame({"is_ready": True, "kernel": file.read().strip()}))
+        is_spent = False
+        while not is_spent and (job := read_frame(self._request_fd)) is not None:
+            answer = self._run(job)
+            is_spent = bool(answer["is_spent"])
+            write_all(self._answer_fd, encode_frame(answer))
+
+    def _run(self, job: dict[str, Any]) -> dict[str, Any]:
+        started = time.monotonic()
+        # Drawn for each program: the token of one is of no use to the next.
+        token = os.urandom(16).hex().encode()
+        running = self._start(job, token)
+        ended_by = running.watch(started + float(job["timeout_s"]), self._wake_fd)
+        seconds = time.monotonic() - started
+        is_spent = not _end_all(running)
+        running.drain()
+        is_spent = not empty_folders(self._uid) or is_spent
+        status, assertions, note = _verdict(running, ended_by, token)
+        if note:
+            running.add_note(note)
+        return {
+            "index": job["index"],
+            "status": status,
+            "assertions": assertions,
+            "seconds": round(seconds, 4),
+            "stdout": running.out.decode("utf-8", "replace"),
+            "stderr": running.err.decode("utf-8", "replace"),
+            "is_spent": is_spent,
+        }
+
+    def _start(self, job: dict[str, Any], token: bytes) -> Running:
+        out_read, out_write = os.pipe()
+        err_read, err_write = os.pipe()
+        report_read, report_write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            _become_child(out_write, err_write, report_write)
+            child_main(job, self._limits, self._uid, report_write, token)
+        for fd in (out_write, err_write, report_write):
+            os.close(fd)
+        return Running(pid, out_read, err_read, report_read, self._limits)
+
+
+def _become_child(out_fd: int, err_fd: int, report_fd: int) -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.setsid()
+    null_fd = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null_fd, 0)
+    os.dup2(out_fd, 1)
+    os.dup2(err_fd, 2)
+    # Nothing else of the supervisor stays open, its own pipes least of all.
+    os.closerange(3, report_fd)
+    os.closerange(report_fd + 1, 64)
+
+
+def _end_all(running: Running) -> bool:
+    """Kill everything that the program left. Returns whether nothing is left.
+
+    Orphans become children of process 1, so that "no children" means "no processes".
+    """
+    deadline = time.monotonic() + KILL_TIMEOUT_S
+    while not running.reap():
+        if time.monotonic() > deadline:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        time.sleep(0.001)
+    return True
+
+
+def _verdict(running: Running, ended_by: str, token: bytes) -> tuple[str, int, str]:
+    """Status, assertions, and a line for standard error."""
+    if running.printed_too_much:
+        ended_by = "output"
+    if ended_by:
+        return ended_by, 0, f"ended by the sandbox: {ended_by}\n"
+    if running.report:
+        return _read_report(bytes(running.report), token)
+    status = running.exit_status or 0
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        names = {int(known): known.name for known in signal.Signals}
+        return ("timeout" if number == signal.SIGXCPU else "error"), 0, f"ended by {names.get(number, number)}\n"
+    return "incomplete", 0, f"the process ended with code {os.WEXITSTATUS(status)} before the last statement\n"
+
+
+def _read_report(report: bytes, token: bytes) -> tuple[str, int, str]:
+    if report.startswith(token) and len(report) <= MAX_REPORT_BYTES:
+        try:
+            content = json.loads(report[len(token) :])
+            status, assertions = content["status"], int(content["assertions"])
+        except (ValueError, KeyError, TypeError):
+            status, assertions = "", 0
+        if status in STATUSES:
+            return status, assertions, str(content.get("note", "")) if status == "sandbox_error" else ""
+    return "error", 0, "the program wrote to a pipe of the sandbox\n"
+
+
+def main() -> None:
+    """Take the configuration from the first frame, then serve. The pipes move away from where programs have theirs."""
+    request_fd, answer_fd = os.dup(0), os.dup(1)
+    null_fd = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null_fd, 0)
+    os.dup2(null_fd, 1)
+    config = read_frame(request_fd)
+    if config is not None:
+        Supervisor(config, request_fd, answer_fd).serve()

@@ -1,0 +1,309 @@
+"""The pool: containers that are kept busy, broken ones replaced, verdicts in order or as they come."""
+
+import contextlib
+import dataclasses
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from selfcodealign.errors import SandboxError
+from selfcodealign.records import Verdict
+from selfcodealign.sandbox.bundle import supervisor_hash
+from selfcodealign.sandbox.container import Container, ContainerError, DockerRuntime, Runtime
+from selfcodealign.sandbox.docker import Docker, docker_host
+from selfcodealign.sandbox.image import ensure_image
+from selfcodealign.sandbox.known_answers import KNOWN_ANSWERS, KnownAnswer
+from selfcodealign.sandbox.settings import Program, SandboxSettings, Status
+
+# Programs that a container has at a time: one runs, the next is there when it ends.
+WINDOW = 2
+# On top of a program's own time: killing it, cleaning up, a busy machine.
+GRACE_S = 45.0
+# Pauses before a container is started again: together they outlast a restart of the daemon.
+START_PAUSES_S = (0.5, 2.0, 6.0, 12.0)
+LOOK_EVERY_S = 0.2
+
+
+@dataclass(slots=True)
+class _Job:
+    index: int
+    program: Program
+    timeout_s: float
+    answers: "queue.SimpleQueue[tuple[int, Verdict | SandboxError]]"
+    faults: list[str] = field(default_factory=list)
+
+    def answer(self, isolation: str, message: dict[str, Any]) -> None:
+        verdict = Verdict(
+            id=self.program.id,
+            status=str(Status(message["status"])),
+            seconds=float(message.get("seconds", 0.0)),
+            assertions=int(message.get("assertions", 0)),
+            stdout=str(message.get("stdout", "")),
+            stderr=str(message.get("stderr", "")),
+            isolation=isolation,
+        )
+        self.answers.put((self.index, verdict))
+
+
+class Sandbox:
+    """Runs programs in containers, one program at a time in each. Made by `open_sandbox`.
+
+    Attributes:
+        isolation: runtime and platform, such as `docker/runsc-ptrace`.
+        image_id: digest of the image; empty for runtimes without one.
+    """
+
+    def __init__(self, runtime: Runtime, settings: SandboxSettings, image_id: str) -> None:
+        self.isolation = runtime.isolation
+        self.image_id = image_id
+        self._settings = settings
+        self._jobs: queue.Queue[_Job] = queue.Queue()
+        num_workers = settings.num_workers or os.cpu_count() or 1
+        self._workers = [_Worker(number, runtime, settings, self._jobs) for number in range(num_workers)]
+        for worker in self._workers:
+            worker.start()
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """All that decides a verdict beside the program: part of the key under which verdicts are kept."""
+        return {
+            "isolation": self.isolation,
+            "image": self.image_id,
+            "supervisor": supervisor_hash(),
+            "limits": dataclasses.asdict(self._settings.limits),
+        }
+
+    def run(self, programs: Iterable[Program]) -> Iterator[Verdict]:
+        """Run programs; verdicts in the order of the programs.
+
+        Raises:
+            SandboxError: the self-test failed, or containers cannot be started. A program whose container keeps
+                breaking down gets the status `sandbox_error` instead.
+        """
+        waiting: dict[int, Verdict] = {}
+        following = 0
+        for index, verdict in self.run_as_completed(programs):
+            waiting[index] = verdict
+            while following in waiting:
+                yield waiting.pop(following)
+                following += 1
+
+    def run_as_completed(self, programs: Iterable[Program]) -> Iterator[tuple[int, Verdict]]:
+        """Run programs; verdicts as they come.
+
+        Programs with known answers go first: nothing is asked of a sandbox that judges those wrong.
+
+        Yields:
+            Position of the program in `programs`, counted from 0, and its verdict.
+
+        Raises:
+            SandboxError: as `run`.
+        """
+        listed = list(programs)
+        if not listed:
+            return
+        self._test()
+        timeout_s = self._settings.limits.timeout_s
+        yield from self._ask([(program, timeout_s) for program in listed])
+
+    def _test(self) -> None:
+        asked = [
+            (Program(known.name, known.source_for(self._settings.limits)), known.timeout_s) for known in KNOWN_ANSWERS
+        ]
+        own = self._settings.limits.timeout_s
+        answers = dict(self._ask([(program, min(timeout_s, own)) for program, timeout_s in asked]))
+        for index, known in enumerate(KNOWN_ANSWERS):
+            _check(known, answers[index])
+
+    def _ask(self, programs: list[tuple[Program, float]]) -> Iterator[tuple[int, Verdict]]:
+        answers: queue.SimpleQueue[tuple[int, Verdict | SandboxError]] = queue.SimpleQueue()
+        num_asked = 0
+        max_source_bytes = self._settings.limits.max_source_bytes
+        for index, (program, timeout_s) in enumerate(programs):
+            job = _Job(index, program, timeout_s, answers)
+            num_bytes = len(program.source.encode("utf-8", "surrogatepass"))
+            if num_bytes > max_source_bytes:
+                text = f"the source has {num_bytes} bytes, more than {max_source_bytes}"
+                job.answer(self.isolation, {"status": Status.SYNTAX, "stderr": text})
+            else:
+                self._jobs.put(job)
+            num_asked += 1
+        try:
+            for _ in range(num_asked):
+                index, answer = answers.get()
+                if isinstance(answer, SandboxError):
+                    raise answer
+                yield index, answer
+        finally:
+            # Left early: what nobody waits for is not run.
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._jobs.get_nowait()
+
+    def close(self) -> None:
+        """End all containers. Running programs are killed."""
+        for worker in self._workers:
+            worker.stop()
+        for worker in self._workers:
+            worker.join()
+
+
+def _check(known: KnownAnswer, verdict: Verdict) -> None:
+    if verdict.status != known.status:
+        reason = verdict.stderr.strip().splitlines()[-1:] or ["nothing on standard error"]
+        raise SandboxError(
+            f"the sandbox fails its self-test: `{known.name}` should be {known.status}, is {verdict.status}"
+            f" ({reason[0]}); nothing was run"
+        )
+
+
+class _Worker(threading.Thread):
+    """Keeps one container busy, and replaces it when it is worn out or broken."""
+
+    def __init__(self, number: int, runtime: Runtime, settings: SandboxSettings, jobs: "queue.Queue[_Job]") -> None:
+        super().__init__(name=f"sandbox-{number}", daemon=True)
+        self._number = number
+        self._runtime = runtime
+        self._settings = settings
+        self._jobs = jobs
+        self._container: Container | None = None
+        self._num_sent = 0  # of those in flight
+        self._num_run = 0  # by this container
+        self._in_flight: deque[_Job] = deque()
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Let the thread run out; what it runs is killed. May be called from any thread."""
+        self._stopped.set()
+        container = self._container
+        if container is not None and self._in_flight:
+            container.kill()
+
+    def run(self) -> None:
+        """Take jobs until stopped."""
+        try:
+            while not self._stopped.is_set():
+                self._step()
+        finally:
+            # Also where a defect of ours ends this thread: whoever waits must hear of it.
+            self._refuse(SandboxError("a worker of the sandbox ended; the lines above say why"))
+            self._discard()
+
+    def _refuse(self, error: SandboxError) -> None:
+        for job in self._in_flight:
+            job.answers.put((job.index, error))
+        self._in_flight.clear()
+        self._num_sent = 0
+
+    def _step(self) -> None:
+        self._take_jobs()
+        if not self._in_flight:
+            return
+        try:
+            container = self._container or self._start()
+            while self._num_sent < len(self._in_flight):
+                job = self._in_flight[self._num_sent]
+                container.send({"index": job.index, "source": job.program.source, "timeout_s": job.timeout_s})
+                self._num_sent += 1
+            message = container.receive(self._in_flight[0].timeout_s + GRACE_S)
+            self._accept(message)
+        except ContainerError as fault:
+            if not self._stopped.is_set():
+                self._recover(str(fault))
+        except SandboxError as error:
+            self._refuse(error)
+
+    def _take_jobs(self) -> None:
+        while len(self._in_flight) < WINDOW and not self._is_worn_out():
+            try:
+                if self._in_flight:
+                    self._in_flight.append(self._jobs.get_nowait())
+                else:
+                    self._in_flight.append(self._jobs.get(timeout=LOOK_EVERY_S))
+            except queue.Empty:
+                return
+
+    def _is_worn_out(self) -> bool:
+        return (
+            self._container is not None
+            and self._num_run + len(self._in_flight) >= self._settings.programs_per_container
+        )
+
+    def _start(self) -> Container:
+        """Start a container, and again after a pause if that fails.
+
+        Raises:
+            SandboxError: it failed every time.
+        """
+        for pause_s in (*START_PAUSES_S, None):
+            try:
+                container = self._runtime.start(self._settings.limits, self._number)
+            except ContainerError as fault:
+                if pause_s is None or self._stopped.wait(pause_s):
+                    raise SandboxError(f"the sandbox cannot start a container: {fault}") from fault
+            else:
+                self._container = container
+                self._num_run = 0
+                if self._stopped.is_set():  # stopped while it started
+                    raise ContainerError("stopped")
+                return container
+        raise RuntimeError("the last pause is None, so that the loop does not end")
+
+    def _accept(self, message: dict[str, Any]) -> None:
+        job = self._in_flight[0]
+        if message.get("index") != job.index or message.get("status") == Status.SANDBOX_ERROR:
+            raise ContainerError(str(message.get("stderr") or "the container answered out of turn").strip())
+        try:
+            job.answer(self._runtime.isolation, message)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ContainerError(f"the container answered nonsense: {error}") from error
+        self._in_flight.popleft()
+        self._num_sent -= 1
+        self._num_run += 1
+        if message.get("is_spent") or (not self._in_flight and self._is_worn_out()):
+            self._discard()
+
+    def _recover(self, reason: str) -> None:
+        """Replace the container. The program that ran is tried again, a bounded number of times."""
+        self._discard()
+        job = self._in_flight[0]
+        job.faults.append(reason)
+        if len(job.faults) >= self._settings.max_tries:
+            text = f"the sandbox broke down {len(job.faults)} times, at last: {reason}"
+            job.answer(self._runtime.isolation, {"status": Status.SANDBOX_ERROR, "stderr": text})
+            self._in_flight.popleft()
+
+    def _discard(self) -> None:
+        container, self._container = self._container, None
+        self._num_sent = 0
+        self._num_run = 0
+        if container is not None:
+            container.close()
+
+
+@contextmanager
+def open_sandbox(settings: SandboxSettings) -> Iterator[Sandbox]:
+    """Open the sandbox: find Docker and the runtime, build the image if it is missing, start the workers.
+
+    All containers are gone when the block ends, however it ends.
+
+    Args:
+        settings: runtime, limits and number of workers.
+
+    Raises:
+        PrerequisiteError: Docker, the runtime or a way to build the image is missing.
+        SandboxError: Docker failed.
+    """
+    docker = Docker(settings.docker_host or docker_host())
+    docker.isolation(settings.runtime)
+    image = ensure_image(docker, settings.image)
+    sandbox = Sandbox(DockerRuntime(docker, settings.runtime, image.tag), settings, image.id)
+    try:
+        yield sandbox
+    finally:
+        sandbox.close()

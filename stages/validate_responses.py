@@ -1,0 +1,97 @@
+"""Stage validate_responses: run each response with its tests in the sandbox."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign.journal import open_journal
+from selfcodealign.params import load_params
+from selfcodealign.progress import progress
+from selfcodealign.records import Dropped, Response, Verdict, read_rows, write_rows
+from selfcodealign.sandbox import Limits, Program, SandboxSettings, Status, open_sandbox, run_journalled
+from selfcodealign.stage import cache_folder, run_stage, stage_run
+
+NAME = "validate_responses"
+FOLDER = Path("data") / NAME
+
+
+def main(
+    params_path: Annotated[Path, typer.Option("--params", help="Params file; section `sandbox`.")] = Path(
+        "params.yaml"
+    ),
+    responses_path: Annotated[Path, typer.Option("--responses", help="Responses to run.")] = Path(
+        "data/generate_responses/responses.parquet"
+    ),
+    verdicts_path: Annotated[Path, typer.Option("--verdicts", help="Verdicts, in the order of the responses.")] = FOLDER
+    / "verdicts.parquet",
+    dropped_path: Annotated[
+        Path, typer.Option("--dropped", help="Responses that the sandbox could not judge.")
+    ] = FOLDER / "dropped.parquet",
+    metrics_path: Annotated[Path, typer.Option("--metrics", help="Counts by status, rate.")] = Path(
+        f"metrics/{NAME}.json"
+    ),
+) -> None:
+    """Run each response together with its tests in the sandbox, and record what became of it.
+
+    A response passes if its program runs past its last statement and at least one assertion about its own code is
+    executed. Verdicts are journalled as they arrive: a run that was killed asks only for the rest. Responses that the
+    sandbox itself could not judge, after retries, are dropped with the reason `sandbox_error`.
+    """
+    params = load_params(params_path).sandbox
+    responses = read_rows(responses_path, Response)
+    settings = SandboxSettings(
+        runtime=params.runtime,
+        limits=Limits(timeout_s=params.timeout_s, memory_mib=params.memory_mib),
+        num_workers=params.num_workers,
+    )
+    programs = [Program(response.id, response.program) for response in responses]
+    with stage_run(NAME, metrics_path) as run:
+        with (
+            open_sandbox(settings) as sandbox,
+            open_journal(cache_folder() / "verdicts.sqlite") as journal,
+            progress("programs", len({program.source for program in programs})) as shown,
+        ):
+            started = time.monotonic()
+            passed: Counter[str] = Counter()
+
+            def show(verdict: Verdict) -> None:
+                passed[verdict.status] += 1
+                shown.advance(note=f"{passed[Status.PASSED]} passed")
+
+            verdicts, counts = run_journalled(sandbox, programs, journal, show)
+            seconds = time.monotonic() - started
+            run.record(isolation=sandbox.isolation, image=sandbox.image_id)
+        kept = [verdict for verdict in verdicts if verdict.status != Status.SANDBOX_ERROR]
+        write_rows(verdicts_path, kept, Verdict)
+        write_rows(dropped_path, _dropped(responses, verdicts), Dropped)
+        statuses = Counter(verdict.status for verdict in kept)
+        num_lost = len(verdicts) - len(kept)
+        run.rows(rows_in=len(responses), rows_out=len(kept), dropped={str(Status.SANDBOX_ERROR): num_lost})
+        run.record(
+            statuses={str(status): statuses[status] for status in Status if status != Status.SANDBOX_ERROR},
+            asked=counts.asked,
+            from_journal=counts.from_journal,
+            duplicates=counts.duplicates,
+            programs_per_second=round(counts.asked / seconds, 2) if counts.asked else None,
+        )
+
+
+def _dropped(responses: list[Response], verdicts: list[Verdict]) -> list[Dropped]:
+    return [
+        Dropped(
+            id=response.id,
+            parent_id=response.instruction_id,
+            reason=str(Status.SANDBOX_ERROR),
+            detail=verdict.stderr,
+            text=response.program,
+        )
+        for response, verdict in zip(responses, verdicts, strict=True)
+        if verdict.status == Status.SANDBOX_ERROR
+    ]
+
+
+if __name__ == "__main__":
+    run_stage(main)
