@@ -7,14 +7,35 @@ from selfcodealign.evaluation.benchmarks import (
     load_benchmark,
     load_benchmark_texts,
 )
-from selfcodealign.evaluation.sources import OVERRIDE_VARIABLES, import_benchmarks
+from selfcodealign.evaluation.result import EvaluationResult, SampleResult, read_passes
+from selfcodealign.evaluation.samples import Sample, SampleSet, group_samples, read_samples, write_samples
+from selfcodealign.evaluation.scoring import ScoringLimits, check_references, evaluate_samples
+from selfcodealign.evaluation.sources import OVERRIDE_VARIABLES, import_benchmarks, newest_file
+from selfcodealign.evaluation.statistics import Comparison, compare, mean_pass_at_k, pass_at_k, wilson_interval
 
 __all__ = [
     "OVERRIDE_VARIABLES",
     "Benchmark",
     "BenchmarkInfo",
     "BenchmarkText",
+    "Comparison",
+    "EvaluationResult",
+    "Sample",
+    "SampleResult",
+    "SampleSet",
+    "ScoringLimits",
+    "check_references",
+    "compare",
+    "evaluate_samples",
+    "group_samples",
     "import_benchmarks",
     "load_benchmark",
     "load_benchmark_texts",
+    "mean_pass_at_k",
+    "newest_file",
+    "pass_at_k",
+    "read_passes",
+    "read_samples",
+    "wilson_interval",
+    "write_samples",
 ]

@@ -5,7 +5,7 @@ with open_sandbox(SandboxSettings(limits=Limits(timeout_s=5.0))) as sandbox:
         ...
 """
 
-from selfcodealign.sandbox.harness import run_harness
+from selfcodealign.sandbox.harness import harness_isolation, run_harness
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled, verdict_key
 from selfcodealign.sandbox.pool import Sandbox, open_sandbox
 from selfcodealign.sandbox.settings import Limits, Program, SandboxSettings, Status
@@ -17,6 +17,7 @@ __all__ = [
     "Sandbox",
     "SandboxSettings",
     "Status",
+    "harness_isolation",
     "open_sandbox",
     "run_harness",
     "run_journalled",

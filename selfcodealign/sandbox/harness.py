@@ -76,6 +76,19 @@ def run_harness(
         return out.read()
 
 
+def harness_isolation(settings: SandboxSettings) -> tuple[str, str]:
+    """What decides how a harness runs, for the keys of its cached results.
+
+    Returns:
+        The isolation, such as `docker/runsc-ptrace`, and the digest of the image, which is built if it is missing.
+
+    Raises:
+        PrerequisiteError: Docker, the runtime or a way to build the image is missing.
+    """
+    docker = Docker(settings.docker_host or docker_host())
+    return docker.isolation(settings.runtime), ensure_image(docker, settings.image).id
+
+
 def _tail(stream: IO[bytes], num_bytes: int = 4000) -> str:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, size - num_bytes))

