@@ -1,0 +1,87 @@
+"""Map over cores with the order kept, in bounded memory, and without one hostile item ending the run."""
+
+import itertools
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+CHUNK_ITEMS = 32
+# Up to here the start of the processes costs more than it saves.
+INLINE_ITEMS = 256
+CHUNKS_IN_FLIGHT_PER_WORKER = 4
+
+
+def ordered_map(
+    function: Callable[[ItemT], ResultT],
+    items: Iterable[ItemT],
+    *,
+    num_workers: int,
+    on_crash: Callable[[ItemT], ResultT],
+) -> Iterator[ResultT]:
+    """Apply a function to items in worker processes; results come in the order of the items.
+
+    Args:
+        function: a module-level function without side effects.
+        items: picklable items; read only a bounded number ahead.
+        num_workers: processes; 1 works in this process.
+        on_crash: the result for an item that kills its process (a crash in native code, out of memory).
+    """
+    iterator = iter(items)
+    head = list(itertools.islice(iterator, INLINE_ITEMS + 1))
+    if num_workers == 1 or len(head) <= INLINE_ITEMS:
+        yield from map(function, itertools.chain(head, iterator))
+        return
+    chunks = _chunks(itertools.chain(head, iterator))
+    pending: deque[tuple[list[ItemT], Future[list[ResultT]]]] = deque()
+    pool = _pool(num_workers)
+    try:
+        while True:
+            for chunk in itertools.islice(chunks, num_workers * CHUNKS_IN_FLIGHT_PER_WORKER - len(pending)):
+                pending.append((chunk, pool.submit(_apply, function, chunk)))
+            if not pending:
+                return
+            chunk, future = pending.popleft()
+            try:
+                results = future.result()
+            except BrokenProcessPool:
+                # One of the chunks in flight killed its worker and with it the pool. Find the item: this chunk is
+                # done again one item a time, the chunks behind it in a new pool.
+                results = [_alone(function, item, on_crash) for item in chunk]
+                pool.shutdown()
+                pool = _pool(num_workers)
+                waiting = [waiting_chunk for waiting_chunk, _ in pending]
+                pending = deque(
+                    (waiting_chunk, pool.submit(_apply, function, waiting_chunk)) for waiting_chunk in waiting
+                )
+            yield from results
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _pool(num_workers: int) -> ProcessPoolExecutor:
+    # Spawned, not forked: the parent has threads (progress bar, Arrow), and a fork may inherit their locks.
+    return ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _chunks(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
+    iterator = iter(items)
+    while chunk := list(itertools.islice(iterator, CHUNK_ITEMS)):
+        yield chunk
+
+
+def _apply(function: Callable[[ItemT], ResultT], chunk: list[ItemT]) -> list[ResultT]:
+    return [function(item) for item in chunk]
+
+
+def _alone(function: Callable[[ItemT], ResultT], item: ItemT, on_crash: Callable[[ItemT], ResultT]) -> ResultT:
+    with _pool(1) as pool:
+        try:
+            return pool.submit(function, item).result()
+        except BrokenProcessPool:
+            return on_crash(item)

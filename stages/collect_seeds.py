@@ -1,0 +1,51 @@
+"""Collect seed functions: permissively licensed Python functions, each with where it comes from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign.params import load_params
+from selfcodealign.records import Dropped, Seed, write_rows
+from selfcodealign.seeds import collect_seeds, sources_of
+from selfcodealign.stage import run_stage, stage_run
+
+NAME = "collect_seeds"
+
+
+def main(
+    params_path: Annotated[Path, typer.Option("--params", help="the params file")] = Path("params.yaml"),
+    out: Annotated[Path, typer.Option(help="folder for the seeds and the dropped rows")] = Path("data") / NAME,
+    metrics: Annotated[Path, typer.Option(help="metrics file")] = Path("metrics") / f"{NAME}.json",
+    num_workers: Annotated[int, typer.Option(min=0, help="processes; 0: one a core; the rows do not depend on it")] = 0,
+) -> None:
+    """Collect functions of permissively licensed code: the root of every training pair.
+
+    Reads the installed Python packages and the standard library, folders and git checkouts, JSONL and Parquet files,
+    and a dataset on the Hugging Face Hub, whichever `collect_seeds` in the params names. Every top-level function is
+    made whole with the imports that it needs. Packages, files and functions that are left out are counted by reason
+    and kept in dropped.parquet; one that cannot be read never ends the stage.
+    """
+    params = load_params(params_path)
+    settings = params.collect_seeds
+    with stage_run(NAME, metrics) as run:
+        found = collect_seeds(
+            sources_of(settings),
+            max_functions=settings.max_functions,
+            seed=params.seed,
+            num_workers=num_workers or None,
+        )
+        write_rows(out / "seeds.parquet", found.seeds, Seed)
+        write_rows(out / "dropped.parquet", found.dropped, Dropped)
+        run.rows(rows_in=found.num_functions, rows_out=len(found.seeds), dropped=found.functions_dropped)
+        run.record(
+            files=found.num_files,
+            files_dropped=dict(found.files_dropped),
+            packages_dropped=dict(found.packages_dropped),
+            functions_by_package=dict(found.functions_by_package.most_common()),
+            functions_by_licence=dict(found.licences.most_common()),
+        )
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,91 @@
+"""Filter seed functions: documented, self-contained, typed, no benchmark text, no near-duplicates."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign.params import Params, load_params
+from selfcodealign.records import Seed, derived_seed, read_rows
+from selfcodealign.seeds import JUDGE_MAX_NEW_TOKENS, BenchmarkTexts, Judge, filter_seeds, model_judge
+from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run, write_step
+
+NAME = "filter_seeds"
+
+
+def main(
+    params_path: Annotated[Path, typer.Option("--params", help="the params file")] = Path("params.yaml"),
+    seeds_path: Annotated[Path, typer.Option("--seeds", help="collected seeds")] = Path(
+        "data/collect_seeds/seeds.parquet"
+    ),
+    benchmarks: Annotated[Path, typer.Option(help="folder of the imported benchmarks")] = Path(
+        "data/import_benchmarks"
+    ),
+    model: Annotated[Path, typer.Option(help="folder of the model, read only if the judge is on")] = Path(
+        "models/base"
+    ),
+    out: Annotated[Path, typer.Option(help="folder for the seeds and the dropped rows")] = Path("data") / NAME,
+    metrics: Annotated[Path, typer.Option(help="metrics file")] = Path("metrics") / f"{NAME}.json",
+) -> None:
+    """Keep the good functions, by the method's filters, each on or off in `filter_seeds` of the params.
+
+    In this order: docstring, length, arguments, return value, bad words, system imports, tests, benchmark text, types
+    (basedpyright), near-duplicates (MinHash-LSH), the model as a judge. The cheap ones see every function; the last
+    three see functions in the order of the draw until max_seeds are found. Dropped rows are counted by reason and kept
+    in dropped.parquet.
+    """
+    params = load_params(params_path)
+    settings = params.filter_seeds
+    with stage_run(NAME, metrics) as run:
+        result = filter_seeds(
+            read_rows(seeds_path, Seed),
+            settings,
+            seed=params.seed,
+            benchmarks=_benchmark_texts(benchmarks) if settings.benchmark_text else None,
+            judge=_judge(params, model, run) if settings.judge else None,
+        )
+        write_step(run, out / "seeds.parquet", result.seeds, Seed, result.dropped)
+        run.rows(
+            rows_in=len(result.seeds) + len(result.dropped), rows_out=len(result.seeds), dropped=dict(result.counts)
+        )
+        run.record(
+            checked=dict(result.checked),
+            seconds_by_filter={reason: round(seconds, 3) for reason, seconds in result.seconds.items()},
+        )
+
+
+def _benchmark_texts(folder: Path) -> BenchmarkTexts:
+    from selfcodealign.evaluation import load_benchmark_texts
+
+    return BenchmarkTexts(load_benchmark_texts(folder))
+
+
+def _judge(params: Params, model: Path, run: StageRun) -> Judge:
+    """The model as a judge: greedy, through the journal like every answer."""
+    from selfcodealign.generation import Decoding, Request, generate_answers, load_prompt_format
+
+    prompt_format = load_prompt_format(model, params.import_model.prompt_form)
+
+    def ask(questions: Sequence[tuple[str, list[dict[str, str]]]]) -> dict[str, str]:
+        requests = [
+            Request(id=seed_id, prompt=prompt_format.render(messages), seed=derived_seed(params.seed, seed_id, "judge"))
+            for seed_id, messages in questions
+        ]
+        decoding = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=JUDGE_MAX_NEW_TOKENS, stop=prompt_format.stop)
+        generation = generate_answers(
+            requests,
+            decoding,
+            model_folder=model,
+            engine=params.engine,
+            journal_path=cache_folder() / "answers.sqlite",
+            what="judgements",
+        )
+        run.record(judge_usage=generation.usage.as_metrics())
+        return {seed_id: answer.text for seed_id, answer in generation.answers.items()}
+
+    return model_judge(ask)
+
+
+if __name__ == "__main__":
+    run_stage(main)
