@@ -15,6 +15,7 @@ from selfcodealign.errors import InputError
 Count = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 PromptForm = Literal["auto", "chat", "completion"]
 BenchmarkName = Literal["humaneval_plus", "mbpp_plus"]
 
@@ -143,8 +144,8 @@ class GenerateResponses(Sampling):
 class Engine(Section):
     """vLLM settings, shared by every step that asks the model."""
 
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = Field(
-        default="auto", description="precision of the weights"
+    dtype: Dtype = Field(
+        default="auto", description="precision; auto: as stored, but float32 on a CPU without bfloat16 units"
     )
     max_model_len: Count = Field(description="tokens of prompt and answer at most")
     max_num_seqs: Count = Field(description="answers generated at the same time")

@@ -96,10 +96,13 @@ def parse_instruction(answer: Answer, concepts: list[str]) -> str | Fault:
         return Fault(ParseReason.CONTAINS_CODE)
     if len(text.split()) < MIN_INSTRUCTION_WORDS:
         return Fault(ParseReason.TOO_SHORT, text)
-    lowered = text.lower()
-    if concepts and all(concept.lower() in lowered for concept in concepts):
+    if concepts and all(_names(text, concept) for concept in concepts):
         return Fault(ParseReason.NAMES_CONCEPTS, ", ".join(concepts))
     return text
+
+
+def _names(text: str, concept: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(concept)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def parse_response(answer: Answer) -> ParsedResponse | Fault:

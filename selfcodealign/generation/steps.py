@@ -6,7 +6,7 @@ same inputs give the same requests whatever the batch, the restart, or the rows 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from selfcodealign.generation.engine import Answer, Decoding, Generation, Request, Usage
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
@@ -215,9 +215,9 @@ def _draw_set(seed: int, step: str, parent_id: str, num_sets: int) -> int:
     return derived_seed(seed, step, "exemplars", parent_id) % num_sets
 
 
-def _draw(weights: Mapping[str, int], seed: int, purpose: str, parent_id: str) -> str:
+def _draw(weights: Mapping[Any, int], seed: int, purpose: str, parent_id: str) -> str:
     """A weighted draw by id: the names repeated by weight, in sorted order, one taken."""
-    tickets = [name for name in sorted(weights) for _ in range(weights[name])]
+    tickets: list[str] = [name for name in sorted(weights) for _ in range(weights[name])]
     return tickets[derived_seed(seed, purpose, parent_id) % len(tickets)]
 
 

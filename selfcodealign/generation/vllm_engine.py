@@ -9,6 +9,7 @@ from typing import Any
 
 from selfcodealign.errors import InputError, PrerequisiteError
 from selfcodealign.generation.engine import Answer, Decoding, Rejection, RejectReason, Request
+from selfcodealign.params import Dtype
 from selfcodealign.params import Engine as EngineSettings
 
 # Requests that wait inside the engine for each one that runs: enough to refill a batch, and memory stays bounded.
@@ -137,7 +138,7 @@ def _prepare_process(settings: EngineSettings) -> None:
         os.environ.setdefault("LD_PRELOAD", str(openmp))
 
 
-def _dtype(asked: str, *, on_cpu: bool) -> str:
+def _dtype(asked: Dtype, *, on_cpu: bool) -> Dtype:
     """The precision to load with: `auto` means as stored, but float32 on a CPU that has to emulate bfloat16.
 
     Measured on a Xeon without AVX512_BF16: matrix products in bfloat16 take 2 to 4 times as long as in float32.
