@@ -30,7 +30,7 @@ repro: setup sandbox ## Run the whole pipeline, or what changed of it; says wher
 	@$(IN_VENV) dvc repro $(ARGS)
 	@printf '\nreport:  %s\nmetrics: dvc metrics show (after: . .venv/bin/activate)\n' "$(CURDIR)/$(REPORT)"
 
-test: setup sandbox test-tools lint types ## Lint, types and all tests, with the real engine and sandbox
+test: lint types sandbox test-tools ## Lint, types and all tests, with the real engine and sandbox
 	@$(IN_VENV) python -m pytest $(ARGS)
 
 test-unit: setup ## Tests that need neither engine nor sandbox (seconds)
