@@ -10,6 +10,7 @@ from selfcodealign.evaluation.benchmarks import (
 from selfcodealign.evaluation.result import EvaluationResult, SampleResult, read_passes
 from selfcodealign.evaluation.samples import Sample, SampleSet, group_samples, read_samples, write_samples
 from selfcodealign.evaluation.scoring import ScoringLimits, check_references, evaluate_samples
+from selfcodealign.evaluation.solutions import SolutionSet, generate_solutions
 from selfcodealign.evaluation.sources import OVERRIDE_VARIABLES, import_benchmarks, newest_file
 from selfcodealign.evaluation.statistics import Comparison, compare, mean_pass_at_k, pass_at_k, wilson_interval
 
@@ -24,9 +25,11 @@ __all__ = [
     "SampleResult",
     "SampleSet",
     "ScoringLimits",
+    "SolutionSet",
     "check_references",
     "compare",
     "evaluate_samples",
+    "generate_solutions",
     "group_samples",
     "import_benchmarks",
     "load_benchmark",

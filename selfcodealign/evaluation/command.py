@@ -53,7 +53,7 @@ def evaluate(
     read = read_samples(samples, loaded)
     if read.missing and not partial:
         raise InputError(
-            f"{samples} lacks samples for {len(read.missing)} of {len(loaded.tasks)} tasks ({read.missing[0]}, for one);"
+            f"{samples} lacks samples for {len(read.missing)} of {len(loaded.tasks)} tasks, such as {read.missing[0]};"
             " add them, or score only the others with --partial"
         )
     result = evaluate_samples(

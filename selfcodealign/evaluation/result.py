@@ -79,6 +79,22 @@ class EvaluationResult:
         counts = Counter(sample.base_status if tests == "base" else sample.plus_status for sample in samples)
         return {name: counts[name] for name in ("pass", "fail", "timeout")}
 
+    def outcomes(self) -> dict[str, dict[str, str | list[str]]]:
+        """Task id to its status on `base` and `plus`; a list where a task has several samples.
+
+        `plus` is EvalPlus's verdict on both: the status of the base tests where they are not passed.
+        """
+
+        def status(sample: SampleResult, tests: Tests) -> str:
+            is_base = tests == "base" or sample.base_status != PASS
+            return sample.base_status if is_base else str(sample.plus_status)
+
+        found: dict[str, dict[str, str | list[str]]] = {}
+        for task_id, samples in self.results.items():
+            lists = {tests: [status(sample, tests) for sample in samples] for tests in self.test_kinds}
+            found[task_id] = {tests: one[0] if len(one) == 1 else one for tests, one in lists.items()}
+        return found
+
     def summary(self) -> dict[str, Any]:
         """Everything but the single verdicts, JSON-serialisable."""
         summary: dict[str, Any] = {
@@ -103,7 +119,7 @@ class EvaluationResult:
         return summary
 
     def as_json(self) -> str:
-        """The result file: the summary, and under `eval` the verdicts as EvalPlus lays them out."""
+        """The result file: the summary, outcomes under `tasks`, and verdicts in the layout of EvalPlus under `eval`."""
         verdicts = {
             task_id: [
                 {
@@ -116,7 +132,7 @@ class EvaluationResult:
             ]
             for task_id, samples in self.results.items()
         }
-        return json.dumps({**self.summary(), "eval": verdicts}, indent=2) + "\n"
+        return json.dumps({**self.summary(), "tasks": self.outcomes(), "eval": verdicts}, indent=2) + "\n"
 
 
 def read_passes(path: Path, tests: Tests) -> dict[str, bool]:

@@ -1,0 +1,149 @@
+"""Greedy solutions: a benchmark's tasks become prompts, answers become programs that can be scored."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from selfcodealign.evaluation.benchmarks import Benchmark, Task
+from selfcodealign.evaluation.samples import Sample
+from selfcodealign.generation import Decoding, Generation, PromptFormat, Request, Usage
+
+CODE_FENCE = "```python\n"
+CHAT_STOPS = ("\n```",)
+# A base model writes on behind the function: what starts at the left margin and is no part of a solution ends it.
+COMPLETION_STOPS = {
+    "humaneval": (
+        "\ndef ",
+        "\nclass ",
+        "\nimport ",
+        "\nfrom ",
+        "\nassert ",
+        "\nprint(",
+        "\nif __name__",
+        "\n#",
+        "\n```",
+    ),
+    "mbpp": ('\n"""', "\nassert ", "\nprint(", "\nif __name__", "\n#", "\n```"),
+}
+ASSISTANT_OPENING = "Here is the whole code:\n\n"
+INSTRUCTIONS = {
+    "humaneval": (
+        "Complete this Python function as its docstring says. Reply with one Python code block that holds the whole"
+        " function and every import that it needs, without tests."
+    ),
+    "mbpp": (
+        "Solve this task in Python; the assertion shows name and use of the function. Reply with one Python code block"
+        " that holds the whole function and every import that it needs, without tests."
+    ),
+}
+
+Ask = Callable[[Sequence[Request], Decoding], Generation]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolutionSet:
+    """One greedy solution a task.
+
+    Attributes:
+        samples: the solutions, in the order of the benchmark; an unanswered task has an empty one, which fails.
+        usage: what generation cost.
+        num_cut_short: answers that used up their tokens.
+        num_unanswered: tasks whose prompt the engine did not take.
+    """
+
+    samples: list[Sample]
+    usage: Usage
+    num_cut_short: int
+    num_unanswered: int
+
+
+def generate_solutions(
+    benchmark: Benchmark, task_ids: Sequence[str], *, prompt_format: PromptFormat, max_new_tokens: int, ask: Ask
+) -> SolutionSet:
+    """Ask a model for one solution a task, with temperature 0.
+
+    Source: SelfCodeAlign, section 4 (greedy decoding, pass@1); the layout of an opened code block follows EvalPlus.
+
+    Args:
+        benchmark: gives the tasks.
+        task_ids: which of them.
+        prompt_format: chat template, or plain completion of the prompt for base models.
+        max_new_tokens: tokens of a solution at most.
+        ask: the engine: requests and decoding in, answers out.
+    """
+    family = _family(benchmark)
+    decoding = Decoding(
+        temperature=0.0,
+        top_p=1.0,
+        max_new_tokens=max_new_tokens,
+        stop=CHAT_STOPS if prompt_format.is_chat else COMPLETION_STOPS[family],
+    )
+    requests = [
+        Request(id=task_id, prompt=task_prompt(benchmark.tasks[task_id], family, prompt_format), seed=0, group=family)
+        for task_id in task_ids
+    ]
+    generation = ask(requests, decoding)
+    samples = [
+        Sample(task_id, as_solution(benchmark.tasks[task_id], answer.text, is_chat=prompt_format.is_chat))
+        if (answer := generation.answers.get(task_id))
+        else Sample(task_id, "")
+        for task_id in task_ids
+    ]
+    return SolutionSet(
+        samples=samples,
+        usage=generation.usage,
+        num_cut_short=sum(answer.finish_reason == "length" for answer in generation.answers.values()),
+        num_unanswered=len(generation.rejections),
+    )
+
+
+def task_prompt(task: Task, family: str, prompt_format: PromptFormat) -> str:
+    """The text that the model reads for a task.
+
+    Args:
+        task: the task.
+        family: `humaneval` or `mbpp`.
+        prompt_format: a chat template gets the task as a user turn and an answer that has opened its code block; a
+            base model gets the prompt itself and goes on.
+    """
+    stub = task["prompt"].strip()
+    if not prompt_format.is_chat:
+        return f"{prompt_format.begin}{stub}\n"
+    # MBPP's prompt is a module docstring: the quotation marks only matter for completion.
+    shown = f"```python\n{stub}\n```" if family == "humaneval" else stub.strip('"').strip()
+    turn = {"role": "user", "content": f"{INSTRUCTIONS[family]}\n\n{shown}"}
+    return prompt_format.render([turn], assistant_prefix=ASSISTANT_OPENING + CODE_FENCE)
+
+
+def as_solution(task: Task, answer: str, *, is_chat: bool) -> str:
+    """The program in an answer, reduced by EvalPlus to imports, the asked function and what it uses.
+
+    Args:
+        task: the task.
+        answer: for chat, what follows the opened code block; else what follows the prompt.
+        is_chat: which of the two.
+    """
+    from evalplus.sanitize import sanitize
+
+    code = first_block(answer) if is_chat else f"{task['prompt'].strip()}\n{answer}"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            return str(sanitize(code, task["entry_point"]))
+    except (ValueError, RecursionError):
+        return code  # too odd for the parser (a null byte, endless brackets): scored as it stands, and fails
+
+
+def first_block(answer: str) -> str:
+    """The first code block of an answer that goes on inside one.
+
+    A model may open the block a second time, or say something first: then the block that it opens itself counts.
+    """
+    head, fence, rest = answer.partition("```")
+    if not fence or head.strip():
+        return head
+    return rest.removeprefix("python").partition("```")[0]
+
+
+def _family(benchmark: Benchmark) -> str:
+    return "mbpp" if benchmark.info.variant == "mbpp_plus" else "humaneval"

@@ -1,0 +1,80 @@
+"""Stage evaluate_model: greedy solutions of one model for one benchmark, scored inside the sandbox."""
+
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign.evaluation import evaluate_samples, generate_solutions, group_samples, load_benchmark, write_samples
+from selfcodealign.evaluation.command import JOURNAL, BenchmarkChoice
+from selfcodealign.files import write_text
+from selfcodealign.generation import generate_answers, load_prompt_format
+from selfcodealign.models import read_card
+from selfcodealign.params import load_params
+from selfcodealign.sandbox import SandboxSettings
+from selfcodealign.stage import cache_folder, run_stage, stage_run
+
+NAME = "evaluate_model"
+
+
+def main(
+    model: Annotated[str, typer.Option(help="Name of the model in the outputs: base or aligned.")],
+    benchmark: Annotated[BenchmarkChoice, typer.Option(help="Benchmark to evaluate on.")],
+    params_path: Annotated[Path, typer.Option("--params", help="Params file.")] = Path("params.yaml"),
+    model_folder: Annotated[Path | None, typer.Option(help="Folder of the model; models/<model> by default.")] = None,
+    data: Annotated[Path, typer.Option(help="Folder of the imported benchmarks.")] = Path("data/import_benchmarks"),
+    out: Annotated[Path | None, typer.Option(help="Folder to write; data/evaluate_model/<model>/<benchmark>.")] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(help="Metrics; metrics/evaluate_model/<model>-<benchmark>.json.")
+    ] = None,
+) -> None:
+    """Let a model solve a benchmark greedily and score its solutions with EvalPlus inside the sandbox.
+
+    Writes samples.jsonl (in EvalPlus's format) and results.json (status of every task on base and plus tests); the
+    metrics hold pass@1 with its 95% Wilson interval. Answers and verdicts are journalled: a rerun repeats neither.
+    """
+    params = load_params(params_path)
+    settings = params.evaluate_model
+    folder = model_folder or Path("models") / model
+    target = out or Path("data") / NAME / model / benchmark.value
+    with stage_run(NAME, metrics or Path("metrics") / NAME / f"{model}-{benchmark.value}.json") as run:
+        loaded = load_benchmark(data, benchmark.value)
+        form = params.import_model.prompt_form
+        prompt_format = load_prompt_format(folder, read_card(folder).prompt_form if form == "auto" else form)
+        solutions = generate_solutions(
+            loaded,
+            list(islice(loaded.tasks, settings.max_tasks)),
+            prompt_format=prompt_format,
+            max_new_tokens=settings.max_new_tokens,
+            ask=partial(
+                generate_answers,
+                model_folder=folder,
+                engine=params.engine,
+                journal_path=cache_folder() / "answers.sqlite",
+                what=f"solutions of {model} for {benchmark.value}",
+            ),
+        )
+        write_samples(target / "samples.jsonl", solutions.samples)
+        result = evaluate_samples(
+            loaded,
+            group_samples(solutions.samples, loaded, "the solutions"),
+            sandbox=SandboxSettings(runtime=params.sandbox.runtime, num_workers=params.sandbox.num_workers),
+            journal_path=cache_folder() / JOURNAL,
+        )
+        write_text(target / "results.json", result.as_json())
+        run.record(
+            model=model,
+            **result.summary(),
+            max_tasks=settings.max_tasks,
+            prompt_form="chat" if prompt_format.is_chat else "completion",
+            cut_short=solutions.num_cut_short,
+            unanswered=solutions.num_unanswered,
+            usage=solutions.usage.as_metrics(),
+            scoring={"seconds": round(result.seconds, 2), "from_journal": result.num_from_journal},
+        )
+
+
+if __name__ == "__main__":
+    run_stage(main)
