@@ -1,16 +1,40 @@
 """Curation: duplicates, decontamination, selection, the dataset and its lineage."""
 
+from selfcodealign.curation.dataset import EXAMPLES_FILE, CardFacts, hit_row, write_card, write_hits
 from selfcodealign.curation.decontamination import DecontaminationSettings, Decontaminator, Hit, How, decontaminate
 from selfcodealign.curation.exact_duplicates import exact_duplicates, whitespace_free_key
+from selfcodealign.curation.lineage import Lineage, Step, format_trace, trace
 from selfcodealign.curation.near_duplicates import near_duplicates
+from selfcodealign.curation.response_rules import SelectionSettings, SelectReason
+from selfcodealign.curation.selection import Selection, select_examples
+from selfcodealign.curation.show import format_row, matching_rows
+from selfcodealign.curation.source_check import SourceState
+from selfcodealign.curation.summary import summarise
 
 __all__ = [
+    "EXAMPLES_FILE",
+    "CardFacts",
     "DecontaminationSettings",
     "Decontaminator",
     "Hit",
     "How",
+    "Lineage",
+    "SelectReason",
+    "Selection",
+    "SelectionSettings",
+    "SourceState",
+    "Step",
     "decontaminate",
     "exact_duplicates",
+    "format_row",
+    "format_trace",
+    "hit_row",
+    "matching_rows",
     "near_duplicates",
+    "select_examples",
+    "summarise",
+    "trace",
     "whitespace_free_key",
+    "write_card",
+    "write_hits",
 ]

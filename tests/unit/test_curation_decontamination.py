@@ -90,9 +90,7 @@ def test_every_prompt_is_found_by_its_description_but_for_the_shortest(
 def test_description_is_found_when_wrapped_and_cased_differently(
     decontaminator: Decontaminator, problems: dict[str, dict[str, str]]
 ) -> None:
-    text = (
-        "Task: CHECK IF in given list of numbers,\n\n are any two numbers closer to each\nother than given threshold!"
-    )
+    text = "CHECK IF in given list of numbers,\n\n are any two numbers closer to each\nother than given threshold!"
     assert How.PROMPT_TEXT in ways(decontaminator.hits("row", text), "HumanEval/0")
 
 

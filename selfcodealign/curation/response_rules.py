@@ -1,0 +1,104 @@
+"""The rules of selection that look at one response alone."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from selfcodealign.curation.normalised_code import parse_python
+from selfcodealign.curation.syntax_rules import has_live_assertion, placeholder, tests_use_code
+from selfcodealign.records import Response, Verdict
+
+
+class SelectReason(StrEnum):
+    """Why a response does not become a training pair; also the order of the rules."""
+
+    NO_VERDICT = "no_verdict"
+    NOT_PASSED = "not_passed"
+    NOT_FAILING = "not_failing"
+    PLACEHOLDER = "placeholder"
+    UNPARSABLE = "unparsable"
+    TESTS_WITHOUT_ASSERTION = "tests_without_assertion"
+    TESTS_UNRELATED = "tests_unrelated"
+    LONG_INSTRUCTION = "long_instruction"
+    BENCHMARK_TEXT = "benchmark_text"
+    NEAR_DUPLICATE_TASK = "near_duplicate_task"
+    EXACT_DUPLICATE = "exact_duplicate"
+    SAME_NAMES = "same_names"
+    NEAR_DUPLICATE_RESPONSE = "near_duplicate_response"
+    NEAR_DUPLICATE_CODE = "near_duplicate_code"
+    NOT_DRAWN = "not_drawn"
+    BEYOND_MAX_EXAMPLES = "beyond_max_examples"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionSettings:
+    """How pairs are selected.
+
+    Attributes:
+        keep: `passing` is the method; `failing` (it ran, and did not pass) and `all` are the paper's controls.
+        one_per_task: keep one response a task; else all that survive the rules.
+        max_instruction_words: words of a task at most.
+        jaccard: similarity of word 5-gram sets from which two tasks, responses or codes are near-duplicates.
+        max_examples: pairs at most, drawn by id; None for all.
+        seed: the run's seed; draws derive from it and the row's id.
+    """
+
+    keep: Literal["passing", "failing", "all"] = "passing"
+    one_per_task: bool = True
+    max_instruction_words: int = 200
+    jaccard: float = 0.7
+    max_examples: int | None = None
+    seed: int = 0
+
+
+Fault = tuple[SelectReason, str]
+
+
+def find_fault(
+    response: Response, verdict: Verdict | None, instruction: str, settings: SelectionSettings
+) -> Fault | None:
+    """The first rule that a response breaks by itself.
+
+    Args:
+        response: the response, its code and its tests.
+        verdict: what the sandbox saw; None if it never ran.
+        instruction: the task.
+        settings: how pairs are selected.
+
+    Returns:
+        The reason and what exactly was found, or None if the response may become a pair.
+    """
+    fault = _verdict_fault(verdict, settings)
+    if fault is not None or verdict is None:
+        return fault
+    fault = _program_fault(response, verdict)
+    num_words = len(instruction.split())
+    if fault is None and num_words > settings.max_instruction_words:
+        fault = SelectReason.LONG_INSTRUCTION, f"{num_words} words"
+    return fault
+
+
+def _verdict_fault(verdict: Verdict | None, settings: SelectionSettings) -> Fault | None:
+    if verdict is None or verdict.status == "sandbox_error":
+        return SelectReason.NO_VERDICT, "the sandbox gave no verdict"
+    if settings.keep == "passing" and verdict.status != "passed":
+        return SelectReason.NOT_PASSED, verdict.status
+    if settings.keep == "failing" and verdict.status == "passed":
+        return SelectReason.NOT_FAILING, verdict.status
+    return None
+
+
+def _program_fault(response: Response, verdict: Verdict) -> Fault | None:
+    code, tests = parse_python(response.code), parse_python(response.tests)
+    found = placeholder(f"{response.response}\n{response.tests}", code)
+    if found is not None:
+        return SelectReason.PLACEHOLDER, found
+    if code is None or tests is None:
+        # A program that does not parse is a plain failure, which the controls keep; what is left to check needs a tree.
+        broken = "code" if code is None else "tests"
+        return (SelectReason.UNPARSABLE, f"the {broken} alone do not parse") if verdict.status == "passed" else None
+    if not has_live_assertion(tests):
+        return SelectReason.TESTS_WITHOUT_ASSERTION, "no assertion is reached from the top level of the tests"
+    if not tests_use_code(tests, code):
+        return SelectReason.TESTS_UNRELATED, "the tests use no name that the code defines"
+    return None

@@ -1,0 +1,93 @@
+"""Stage select_examples: from judged responses to training pairs."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign.curation import (
+    EXAMPLES_FILE,
+    CardFacts,
+    SelectionSettings,
+    SelectReason,
+    select_examples,
+    summarise,
+    write_card,
+    write_hits,
+)
+from selfcodealign.evaluation import load_benchmark_texts
+from selfcodealign.params import load_params
+from selfcodealign.records import Concepts, Example, Instruction, Response, Seed, Verdict, by_id, read_rows
+from selfcodealign.stage import run_stage, stage_run, write_step
+
+NAME = "select_examples"
+DATA = Path("data")
+
+
+def main(
+    params_path: Annotated[Path, typer.Option("--params", help="Params file; section select_examples.")] = Path(
+        "params.yaml"
+    ),
+    responses_path: Annotated[Path, typer.Option("--responses", help="Responses to select from.")] = DATA
+    / "generate_responses/responses.parquet",
+    verdicts_path: Annotated[Path, typer.Option("--verdicts", help="What the sandbox saw of each.")] = DATA
+    / "validate_responses/verdicts.parquet",
+    instructions_path: Annotated[Path, typer.Option("--instructions", help="Tasks of the responses.")] = DATA
+    / "generate_instructions/instructions.parquet",
+    concepts_path: Annotated[Path, typer.Option("--concepts", help="Concepts, counted for the card.")] = DATA
+    / "generate_concepts/concepts.parquet",
+    seeds_path: Annotated[Path, typer.Option("--seeds", help="Seeds, for the lineage.")] = DATA
+    / "filter_seeds/seeds.parquet",
+    benchmarks_path: Annotated[Path, typer.Option("--benchmarks", help="Imported benchmarks.")] = DATA
+    / "import_benchmarks",
+    out: Annotated[Path, typer.Option(help="Folder of the dataset: examples, dropped, hits, card.")] = DATA / NAME,
+    metrics_path: Annotated[Path, typer.Option("--metrics", help="Counts, yields, lengths, hits.")] = Path(
+        f"metrics/{NAME}.json"
+    ),
+) -> None:
+    """Select training pairs from the judged responses, and write them as a dataset with its card.
+
+    A response is kept if it passed with live, related tests, has no placeholder, answers a task that is not too long,
+    holds no text of an evaluated benchmark, and repeats no other pair; one a task. `dropped.parquet` says of every
+    other response why not. `datasets.load_dataset("data/select_examples")` reads the pairs.
+    """
+    params = load_params(params_path)
+    section = params.select_examples
+    responses = read_rows(responses_path, Response)
+    verdicts = by_id(read_rows(verdicts_path, Verdict))
+    instructions = by_id(read_rows(instructions_path, Instruction))
+    seeds = by_id(read_rows(seeds_path, Seed))
+    num_concepts = len(read_rows(concepts_path, Concepts))
+    benchmarks = load_benchmark_texts(benchmarks_path)
+    with stage_run(NAME, metrics_path) as run:
+        settings = SelectionSettings(**section.model_dump(), seed=params.seed)
+        selection = select_examples(responses, verdicts, instructions, seeds, benchmarks, settings)
+        write_step(run, out / EXAMPLES_FILE, selection.examples, Example, selection.dropped)
+        write_hits(out / "decontamination.jsonl", selection.hits)
+        reasons = Counter(row.reason for row in selection.dropped)
+        facts = CardFacts(
+            funnel=[
+                ("seeds", len(seeds)),
+                ("concept lists", num_concepts),
+                ("tasks", len(instructions)),
+                ("answers", len(responses)),
+                ("answers that passed", sum(verdict.status == "passed" for verdict in verdicts.values())),
+                ("pairs", len(selection.examples)),
+            ],
+            dropped=reasons,
+            benchmarks=Counter(text.benchmark for text in benchmarks),
+            hits=selection.hits,
+            settings={**section.model_dump(), "seed": params.seed},
+        )
+        write_card(out, selection.examples, facts)
+        run.rows(
+            rows_in=len(responses),
+            rows_out=len(selection.examples),
+            dropped={reason.value: reasons[reason.value] for reason in SelectReason},
+        )
+        run.record(**summarise(selection, responses, verdicts, instructions))
+
+
+if __name__ == "__main__":
+    run_stage(main)
