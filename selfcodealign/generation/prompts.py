@@ -22,14 +22,20 @@ CONCEPT_RULES = (
 INSTRUCTION_RULES = (
     "You write coding tasks for Python programmers. Each task is complete in itself, can be solved with the standard "
     "library alone, and says exactly what to write: its name, its arguments, what it returns, and what happens in "
-    "special cases. Small inputs must be enough to check a solution. Use the given material as an inspiration, without "
-    "mentioning it. Answer with the task alone, in one paragraph."
+    "special cases. It works on plain values such as numbers, strings, lists and dictionaries, never on files, "
+    "networks, clocks or random numbers, so that small inputs are enough to check a solution. Use the given ideas as "
+    "an inspiration, without mentioning them. Answer with the task alone, in one paragraph."
 )
 
 RESPONSE_RULES = (
     "You solve Python tasks. Answer with one or two sentences and one code block with the complete solution. Then "
     f"write the line `{TESTS_HEADING}` and a second code block with a few assert statements that check the "
-    "solution on small inputs. Write only assertions whose expected value is certain."
+    "solution on tiny inputs. Write only assertions whose expected value is certain."
+)
+
+# Said again behind every task: a small model that has read the rules only once, far above, forgets the tests.
+RESPONSE_REMINDER = (
+    f"Give the solution in one code block, then `{TESTS_HEADING}` with a code block of simple assertions."
 )
 
 
@@ -82,8 +88,8 @@ def response_prompt(exemplars: Sequence[Exemplar], instruction: str) -> Messages
         exemplars: the fixed set that this request shares with others.
         instruction: the task.
     """
-    shots = [(shot.instruction, answer_with_tests(shot.response, shot.tests)) for shot in exemplars]
-    return _conversation(RESPONSE_RULES, shots, instruction)
+    shots = [(_reminded(shot.instruction), answer_with_tests(shot.response, shot.tests)) for shot in exemplars]
+    return _conversation(RESPONSE_RULES, shots, _reminded(instruction))
 
 
 def answer_with_tests(response: str, tests: str) -> str:
@@ -98,6 +104,10 @@ def code_block(code: str) -> str:
 
 def _task_order(material: str, category: str, difficulty: str, language: str) -> str:
     return f"Language: {language}\nKind: {category}\nDifficulty: {difficulty}\nIdeas: {material}"
+
+
+def _reminded(instruction: str) -> str:
+    return f"{instruction}\n\n{RESPONSE_REMINDER}"
 
 
 def _conversation(rules: str, shots: Sequence[tuple[str, str]], order: str) -> Messages:
