@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
+from selfcodealign.files import write_text
 from selfcodealign.models import read_card
 from selfcodealign.params import load_params
 from selfcodealign.records import Dropped, Example, read_rows, write_rows
-from selfcodealign.files import write_text
 from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
 from selfcodealign.training import DropReason, LossPoint, TrainingResult, checkpoint_folder, finetune_model
 

@@ -38,16 +38,20 @@ def replaced_folder(destination: Path) -> Iterator[Path]:
         InputError: the folder cannot be written (no space, no permission).
     """
     temporary = destination.with_name(f".{destination.name}.tmp")
+    old = destination.with_name(f".{destination.name}.old")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         yield temporary
-        for path in temporary.iterdir():
-            path.chmod(FILE_MODE)  # safetensors files are born readable by their owner alone
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                path.chmod(FILE_MODE)  # safetensors files are born readable by their owner alone
+        # rename(2) replaces no folder that has files: the old one steps aside, and goes when the new one is there
+        shutil.rmtree(old, ignore_errors=True)
         if destination.exists():
-            # rename(2) does not replace a folder that has files; the old one goes only now that the new one is whole
-            shutil.rmtree(destination)
+            os.replace(destination, old)
         os.replace(temporary, destination)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise InputError(
             f"cannot write {destination}: {error.strerror or error}; free some space or fix its folder"

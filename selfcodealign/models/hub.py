@@ -7,7 +7,7 @@ from pathlib import Path
 from selfcodealign.errors import InputError, PrerequisiteError
 from selfcodealign.models.families import find_family
 
-WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.model", "*.txt"]
+WANTED = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 UNWANTED = ["*/*", "consolidated*", "*.onnx*"]
 TIMEOUT_S = 20.0
 
@@ -32,11 +32,12 @@ def fetch_snapshot(name: str, revision: str | None, destination: Path, cache: Pa
 
     Raises:
         InputError: no such model or revision, no access to it, or no safetensors weights.
-        PrerequisiteError: the hub cannot be reached and the cache does not have the model.
+        PrerequisiteError: the hub cannot be reached.
     """
-    import httpx
     from huggingface_hub import HfApi, errors, snapshot_download
 
+    # of whichever HTTP client the library uses: it has changed that client between releases
+    http_error: type[Exception] = vars(errors)["HTTPError"]
     family = find_family(name)
     hub_name = family.hub_name if family else name
     where = f"{hub_name} (revision {revision or 'newest'})"
@@ -56,7 +57,7 @@ def fetch_snapshot(name: str, revision: str | None, destination: Path, cache: Pa
         raise InputError(
             f"the hub has no model {hub_name!r}, or it is private; mend import_model.name or run `hf auth login`"
         ) from error
-    except (httpx.HTTPError, errors.HfHubHTTPError, errors.OfflineModeIsEnabled, OSError) as error:
+    except (http_error, errors.OfflineModeIsEnabled, OSError) as error:
         raise PrerequisiteError(
             f"cannot fetch {where} from the Hugging Face Hub ({_first_line(error)}); check the network or HF_ENDPOINT,"
             " or set import_model.source to packaged or path"

@@ -120,8 +120,9 @@ def build_trainer(
 def num_optimizer_steps(trainer: Any) -> int:
     """Optimizer steps of the whole training; the last step of an epoch may have a smaller batch."""
     batches = len(trainer.get_train_dataloader())
-    per_epoch = max(math.ceil(batches / trainer.args.gradient_accumulation_steps), 1)
-    return math.ceil(per_epoch * trainer.args.num_train_epochs)
+    accumulation: int = trainer.args.gradient_accumulation_steps
+    epochs: float = trainer.args.num_train_epochs
+    return math.ceil(max(math.ceil(batches / accumulation), 1) * epochs)
 
 
 def _sft_config(settings: FinetuneModel, *, precision: Precision, seed: int, folder: Path) -> Any:

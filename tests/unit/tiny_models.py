@@ -1,4 +1,4 @@
-"""A whole model of two layers and a byte-level tokenizer, made in milliseconds: real files for real TRL and vLLM code."""
+"""A whole model of two layers with a byte-level tokenizer, made in milliseconds: real files for the real libraries."""
 
 import hashlib
 from pathlib import Path
@@ -29,7 +29,7 @@ def make_tokenizer(template: str | None = CHATML) -> Any:
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token="<|im_end|>" if template else "<|endoftext|>",
-        pad_token="<|pad|>",
+        pad_token=special[3],
         additional_special_tokens=special[:3],
     )
     fast.chat_template = template

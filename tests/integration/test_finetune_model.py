@@ -1,0 +1,94 @@
+"""The fine-tuning stage as people run it, on the packaged 135M model."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from selfcodealign.models import import_model
+from selfcodealign.params import ImportModel
+from selfcodealign.records import Dropped, Example, read_rows, write_rows
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "unit"))
+
+from tiny_models import make_example, make_examples, make_model_folder, make_settings  # noqa: E402 - beside the unit tests
+
+
+def run_stage(folder: Path, base: Path, **changes: Any) -> "subprocess.CompletedProcess[str]":
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    section = make_settings(**changes).model_dump()
+    (folder / "params.yaml").write_text(yaml.safe_dump({**params, "finetune_model": section}))
+    options = {
+        "params": "params.yaml",
+        "base": base,
+        "examples": "examples.parquet",
+        "out": "aligned",
+        "data": "data",
+        "metrics": "metrics.json",
+        "cache": "cache",
+    }
+    command = [sys.executable, "-m", "stages.finetune_model"]
+    command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=500, check=False)
+
+
+def check_outputs(folder: Path) -> dict[str, Any]:
+    metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    with (folder / "data" / "loss.csv").open(newline="") as file:
+        curve = list(csv.DictReader(file))
+    assert list(curve[0]) == ["step", "epoch", "loss", "learning_rate", "tokens"]
+    assert len(curve) == metrics["num_steps"]
+    assert float(curve[-1]["loss"]) == metrics["last_loss"]
+    assert "<<" in (folder / "data" / "masked_row.txt").read_text()
+    dropped = read_rows(folder / "data" / "dropped.parquet", Dropped)
+    assert len(dropped) == sum(metrics["dropped"].values())
+    assert not list((folder / "cache" / "checkpoints").iterdir())  # nothing to go on from: the stage is done
+    return metrics
+
+
+def test_the_stage_writes_model_curve_masked_row_drops_and_metrics(tmp_path: Path) -> None:
+    base = make_model_folder(tmp_path / "base")
+    write_rows(tmp_path / "examples.parquet", [*make_examples(5), make_example("long", "x" * 300)], Example)
+    done = run_stage(tmp_path, base)
+    assert done.returncode == 0, done.stderr
+    metrics = check_outputs(tmp_path)
+    assert (metrics["rows_in"], metrics["rows_out"], metrics["dropped"]["too_long"]) == (6, 5, 1)
+    assert "Loading weights" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_too_few_pairs_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
+    base = make_model_folder(tmp_path / "base")
+    write_rows(tmp_path / "examples.parquet", make_examples(3), Example)
+    done = run_stage(tmp_path, base, min_examples=8)
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("finetune_model: ")]
+    assert done.returncode == 1
+    assert len(errors) == 1, done.stderr
+    assert errors[0].startswith("error: 3 usable training pairs (of 3) are fewer than finetune_model.min_examples = 8")
+
+
+@pytest.mark.engine
+def test_the_packaged_model_is_trained_for_two_steps_and_loads(tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    settings = ImportModel(source="packaged", name="smollm2-135m-instruct")
+    import_model(settings, tmp_path / "base", ROOT / ".cache" / "models")
+    write_rows(tmp_path / "examples.parquet", make_examples(4), Example)
+    done = run_stage(tmp_path, tmp_path / "base", epochs=1.0, learning_rate=1e-4)
+    assert done.returncode == 0, done.stderr
+    metrics = check_outputs(tmp_path)
+    assert metrics["num_steps"] == 2
+    assert 0.0 < metrics["share_weights_changed"] <= 1.0
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "aligned")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "aligned")
+    assert model.dtype == torch.bfloat16
+    assert tokenizer.convert_tokens_to_ids("<|im_end|>") in model.generation_config.eos_token_id
