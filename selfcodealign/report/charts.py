@@ -48,11 +48,12 @@ class Cell:
     tip: str
 
 
-def bars(items: Sequence[Bar], *, title: str, desc: str, width: float) -> str:
-    """Horizontal bars from zero, longest = full width, each with its label and its value written behind it.
+def bars(items: Sequence[Bar], *, title: str, desc: str, width: float, top: float | None = None) -> str:
+    """Horizontal bars from zero, each with its label and its value written behind it.
 
     Args:
         items: the bars from top to bottom; values not negative.
+        top: value of a bar of full length; None: the largest one.
         title: accessible name.
         desc: what the chart says.
         width: width of the drawing, pixels.
@@ -64,7 +65,7 @@ def bars(items: Sequence[Bar], *, title: str, desc: str, width: float) -> str:
     )
     value_room = max((svg.text_width(item.written) for item in items), default=0) + 10
     room = max(width - label_room - value_room, 20.0)
-    top = max((item.value for item in items), default=0.0) or 1.0
+    top = top or max((item.value for item in items), default=0.0) or 1.0
     marks = []
     for index, item in enumerate(items):
         y = index * step + (20 if stacked else 7)
@@ -103,9 +104,8 @@ def interval_bars(groups: Sequence[tuple[str, Sequence[IntervalBar]]], *, title:
             marks += [
                 svg.text(label_room - 12, y + 15, bar.label, cls="label", anchor="end"),
                 svg.rect(start, y + 1, bar.value / axis[-1] * room, 20, cls=f"bar fill-{bar.fill}", radius=2, tip=tip),
-                svg.line(low, y + 11, high, y + 11, cls="whisker"),
-                svg.line(low, y + 6, low, y + 16, cls="whisker"),
-                svg.line(high, y + 6, high, y + 16, cls="whisker"),
+                *_whisker(low, high, y + 11, "whisker halo"),
+                *_whisker(low, high, y + 11, "whisker"),
                 svg.text(high + 8, y + 15, bar.written, cls="value"),
             ]
             y += 28
@@ -115,6 +115,11 @@ def interval_bars(groups: Sequence[tuple[str, Sequence[IntervalBar]]], *, title:
         x = label_room + tick / axis[-1] * room
         grid += [svg.line(x, 22, x, y, cls="grid"), svg.text(x, y + 16, f"{tick:.0%}", cls="tick", anchor="middle")]
     return svg.document(width, y + 22, title=title, desc=desc, marks=[*grid, *marks])
+
+
+def _whisker(low: float, high: float, y: float, cls: str) -> list[str]:
+    ends = [svg.line(x, y - 5, x, y + 5, cls=cls) for x in (low, high)]
+    return [svg.line(low, y, high, y, cls=cls), *ends]
 
 
 def line(

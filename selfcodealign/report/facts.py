@@ -10,7 +10,7 @@ from typing import Any
 
 from selfcodealign.report.funnel import Step
 from selfcodealign.report.inputs import Attempts, ReportInputs
-from selfcodealign.report.wording import STAGES, STATUS_MEANINGS, is_number
+from selfcodealign.report.wording import STAGES, STATUS_MEANINGS, is_number, plural
 
 CATEGORIES = ("function", "class", "program")
 DIFFICULTIES = ("easy", "medium", "hard")
@@ -72,34 +72,45 @@ def counts(values: Mapping[str, Any], *path: str) -> dict[str, int]:
 def statuses(inputs: ReportInputs) -> dict[str, int]:
     """Verdicts of the sandbox by status, in the page's order, without those that did not occur."""
     stage = inputs.stages.get("validate_responses", {})
-    found = counts(stage, "statuses")
-    if not found and figure(stage, "rows_out") is not None:
-        found = {"passed": int(figure(stage, "rows_out") or 0), **counts(stage, "dropped")}
+    found = {**counts(stage, "statuses"), **counts(stage, "dropped")}
     ordered = [*STATUS_MEANINGS, *sorted(set(found) - set(STATUS_MEANINGS))]
     return {name: found[name] for name in ordered if found.get(name)}
+
+
+def flow(inputs: ReportInputs, stage: str) -> tuple[int, int, dict[str, int]] | None:
+    """Rows in, rows out and drops by reason of one stage; None if it has not recorded them.
+
+    Two stages are shown as the method means them: validation lets the passing answers through (its rows are verdicts,
+    which it keeps all), and selection starts from those (the answers that did not pass were dropped before).
+    """
+    values = inputs.stages.get(stage, {})
+    rows_in, rows_out = figure(values, "rows_in"), figure(values, "rows_out")
+    if rows_in is None or rows_out is None:
+        return None
+    dropped = counts(values, "dropped")
+    if stage == "validate_responses" and (seen := statuses(inputs)):
+        return sum(seen.values()), seen.get("passed", 0), {name: n for name, n in seen.items() if name != "passed"}
+    if stage == "select_examples" and inputs.params.select_examples.keep == "passing":
+        before = sum(dropped.pop(reason, 0) for reason in ("not_passed", "no_verdict"))
+        return int(rows_in) - before, int(rows_out), dropped
+    return int(rows_in), int(rows_out), dropped
 
 
 def funnel_steps(inputs: ReportInputs) -> list[Step]:
     """The levels of the funnel, from the functions read to the training pairs, for the stages that have run."""
     steps: list[Step] = []
     for stage, name in _LEVELS:
-        values = inputs.stages.get(stage, {})
-        rows_in, rows_out = figure(values, "rows_in"), figure(values, "rows_out")
-        dropped = counts(values, "dropped")
-        if stage == "validate_responses" and (seen := statuses(inputs)):
-            rows_in, rows_out = float(sum(seen.values())), float(seen.get("passed", 0))
-            dropped = {status: count for status, count in seen.items() if status != "passed"}
-        if rows_out is None:
+        found = flow(inputs, stage)
+        # The paper's controls keep failing answers too: there, passing is no level on the way to a pair.
+        if found is None or (stage == "validate_responses" and inputs.params.select_examples.keep != "passing"):
             continue
-        if stage == "collect_seeds" and rows_in and rows_in > rows_out:
-            steps.append(Step(name="functions read", stage=stage, rows=int(rows_in)))
-        if stage == "generate_responses" and rows_in:
-            per_task = inputs.params.generate_responses.num_samples
-            note = f"{per_task} answers a task" if per_task > 1 else "1 answer a task"
-            steps.append(Step(name="answers asked for", stage=stage, rows=int(rows_in), note=note))
-        if stage == "select_examples" and inputs.params.select_examples.keep != "passing":
-            steps = [step for step in steps if step.stage != "validate_responses"]
-        steps.append(Step(name=name, stage=stage, rows=int(rows_out), dropped=dropped))
+        rows_in, rows_out, dropped = found
+        if stage == "collect_seeds" and rows_in > rows_out:
+            steps.append(Step(name="functions read", stage=stage, rows=rows_in))
+        if stage == "generate_responses":
+            note = f"{plural(inputs.params.generate_responses.num_samples, 'answer')} a task"
+            steps.append(Step(name="answers asked for", stage=stage, rows=rows_in, note=note))
+        steps.append(Step(name=name, stage=stage, rows=rows_out, dropped=dropped))
     return steps
 
 
@@ -107,15 +118,10 @@ def drops(inputs: ReportInputs) -> dict[str, dict[str, int]]:
     """Dropped rows by stage and reason, most frequent first, for stages that dropped any."""
     found: dict[str, dict[str, int]] = {}
     for stage in STAGES:
-        values = inputs.stages.get(stage, {})
-        dropped = counts(values, "dropped")
-        if stage == "validate_responses":
-            dropped = {status: count for status, count in statuses(inputs).items() if status != "passed"}
-        ranked = sorted(
-            ((name, count) for name, count in dropped.items() if count), key=lambda item: (-item[1], item[0])
-        )
-        if ranked:
-            found[stage] = dict(ranked)
+        _, _, dropped = flow(inputs, stage) or (0, 0, {})
+        known = [(name, count) for name, count in dropped.items() if count]
+        if known:
+            found[stage] = dict(sorted(known, key=lambda item: (-item[1], item[0])))
     return found
 
 
@@ -175,6 +181,12 @@ def licences(inputs: ReportInputs) -> list[tuple[str, int]]:
     return sorted(found.items(), key=lambda item: (-item[1], item[0]))
 
 
+def packages(inputs: ReportInputs) -> list[tuple[str, int]]:
+    """Training pairs by package and version of their seed, most frequent first."""
+    found = Counter(f"{example.package} {example.version}" for example in inputs.examples)
+    return sorted(found.items(), key=lambda item: (-item[1], item[0]))
+
+
 def timings(inputs: ReportInputs) -> list[Timing]:
     """What each stage took, in the order of the data; every evaluation by itself."""
     found = [_timing(stage, inputs.stages[stage]) for stage in STAGES if stage in inputs.stages]
@@ -193,15 +205,18 @@ def _timing(stage: str, values: Mapping[str, Any]) -> Timing:
     def first(*paths: tuple[str, ...]) -> float | None:
         return next((value for path in paths if (value := figure(values, *path)) is not None), None)
 
+    asked = first(("usage", "asked"), ("asked",))
+    # A run that asked for nothing has no rate: zero would read as slow.
+    is_idle = asked == 0
     return Timing(
         stage=stage,
         seconds=figure(values, "seconds") or 0.0,
         rows=first(("rows_in",), ("usage", "requests")),
-        asked=first(("usage", "asked"), ("asked",)),
+        asked=asked,
         from_journal=first(("usage", "from_journal"), ("from_journal",)),
         output_tokens=first(("usage", "output_tokens"), ("output_tokens",)),
-        tokens_per_second=first(("usage", "output_tokens_per_second"), ("tokens_per_second",)),
-        prefix_hit_rate=first(("usage", "prefix_hit_rate"), ("prefix_hit_rate",)),
+        tokens_per_second=None if is_idle else first(("usage", "output_tokens_per_second"), ("tokens_per_second",)),
+        prefix_hit_rate=None if is_idle else first(("usage", "prefix_hit_rate"), ("prefix_hit_rate",)),
     )
 
 

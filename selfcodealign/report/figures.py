@@ -21,8 +21,9 @@ from selfcodealign.report.wording import (
     words,
 )
 
-FULL, HALF, PHONE = 1040.0, 500.0, 340.0
-"""Widths at which charts are drawn, pixels: a whole row, half a row, a phone."""
+FULL, HALF, THIRD, PHONE = 1040.0, 500.0, 325.0, 340.0
+"""Widths at which charts are drawn, pixels: a whole row, half a row, a third of one, a phone."""
+MOST_PACKAGES = 8
 
 STATUS_FILLS = {
     "passed": "good",
@@ -75,7 +76,8 @@ def funnel_figure(inputs: ReportInputs) -> Figure | None:
         return None
     desc = "; ".join(f"{step.name}: {step.rows:,}" for step in steps)
     draw = partial(funnel, steps, title="From functions to training pairs", desc=desc)
-    scale = "Bar lengths are logarithmic." if is_logarithmic(steps) else "Bar lengths are in proportion to the counts."
+    logarithmic = "Bar lengths are logarithmic, so that small counts still show."
+    scale = logarithmic if is_logarithmic(steps) else "Bar lengths are in proportion to the counts."
     return Figure(
         title="From functions to training pairs",
         wide=draw(width=FULL),
@@ -91,15 +93,21 @@ def drop_figures(inputs: ReportInputs) -> list[Figure]:
     figures = []
     for stage, reasons in facts.drops(inputs).items():
         total = sum(reasons.values())
-        rows_in = facts.figure(inputs.stages[stage], "rows_in")
-        of = f" of {whole(rows_in)}" if rows_in else ""
+        rows_in, _, _ = facts.flow(inputs, stage) or (total, 0, {})
+        whole_stage = float(max(rows_in, total))
         items = [
-            Bar(label=words(name), value=count, written=whole(count), fill="slate", tip=f"{words(name)}: {count:,}")
+            Bar(
+                label=words(name),
+                value=count,
+                written=whole(count),
+                fill="slate",
+                tip=f"{words(name)}: {count:,} rows, {percent(count / whole_stage)}",
+            )
             for name, count in reasons.items()
         ]
-        rows = [(words(name), whole(count)) for name, count in reasons.items()]
-        title = f"{STAGES[stage]}: {total:,}{of} dropped"
-        figures.append(_bars_figure(title, items, ("Reason", "Rows"), rows))
+        rows = [(words(name), whole(count), percent(count / whole_stage)) for name, count in reasons.items()]
+        title = f"{STAGES[stage]}: {total:,} of {whole(whole_stage)} dropped"
+        figures.append(_bars_figure(title, items, ("Reason", "Rows", "Share"), rows, top=whole_stage))
     return figures
 
 
@@ -120,7 +128,7 @@ def _histogram_figure(title: str, unit: str, values: list[float]) -> Figure:
     draw = partial(charts.histogram, values, unit=unit, title=title, desc=desc)
     rows = [(f"{low:,.0f} to {high:,.0f}", whole(count)) for low, high, count in charts.bins(values)]
     return Figure(
-        title=title, wide=draw(width=HALF), narrow=draw(width=PHONE), columns=(unit.capitalize(), "Pairs"), rows=rows
+        title=title, wide=draw(width=THIRD), narrow=draw(width=PHONE), columns=(unit.capitalize(), "Pairs"), rows=rows
     )
 
 
@@ -238,12 +246,21 @@ def status_figure(inputs: ReportInputs) -> Figure | None:
     )
 
 
-def licence_figure(inputs: ReportInputs) -> Figure | None:
-    """Training pairs by licence of their seed; None without pairs."""
-    found = facts.licences(inputs)
-    items = [Bar(label=name, value=count, written=whole(count), fill="slate") for name, count in found]
-    rows = [(name, whole(count)) for name, count in found]
-    return _bars_figure("Licences of the seeds behind the pairs", items, ("Licence", "Pairs"), rows) if found else None
+def licence_figures(inputs: ReportInputs) -> list[Figure]:
+    """Training pairs by licence and by package of their seed; none without pairs."""
+    figures = []
+    for title, column, found in (
+        ("Pairs by licence of the seed", "Licence", facts.licences(inputs)),
+        ("Pairs by package of the seed", "Package", facts.packages(inputs)),
+    ):
+        rows = [(name, whole(count)) for name, count in found]
+        shown = found[:MOST_PACKAGES]
+        if rest := sum(count for _, count in found[MOST_PACKAGES:]):
+            shown.append((f"{len(found) - MOST_PACKAGES} others", rest))
+        items = [Bar(label=name, value=count, written=whole(count), fill="slate") for name, count in shown]
+        if items:
+            figures.append(_bars_figure(title, items, (column, "Pairs"), rows))
+    return figures
 
 
 def timing_figure(inputs: ReportInputs) -> Figure | None:
@@ -275,10 +292,16 @@ def stage_name(stage: str) -> str:
 
 
 def _bars_figure(
-    title: str, items: Sequence[Bar], columns: Sequence[str], rows: Sequence[Sequence[str]], width: float = HALF
+    title: str,
+    items: Sequence[Bar],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: float = HALF,
+    top: float | None = None,
 ) -> Figure:
     desc = "; ".join(f"{item.label}: {item.written}" for item in items)
-    draw: Callable[..., str] = partial(charts.bars, items, title=title, desc=desc)
+    draw: Callable[..., str] = partial(charts.bars, items, title=title, desc=desc, top=top)
     return Figure(title=title, wide=draw(width=width), narrow=draw(width=PHONE), columns=columns, rows=rows)
 
 

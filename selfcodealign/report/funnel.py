@@ -12,6 +12,10 @@ LOGARITHMIC_FROM = 40.0
 """Ratio of the largest to the smallest count from which the bars are logarithmic: linear ones would not be seen."""
 
 
+NOTE_INDENT = 26.0
+"""Space between the funnel and the notes beside it, pixels."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One level of the funnel.
@@ -60,7 +64,7 @@ def funnel(steps: Sequence[Step], *, title: str, desc: str, width: float) -> str
         width: width of the drawing, pixels.
     """
     is_narrow = width < NARROW
-    label_room = 0.0 if is_narrow else 170.0
+    label_room = 0.0 if is_narrow else 160.0
     note_room = 0.0 if is_narrow else _note_room(width)
     room = width - label_room - note_room
     bar, head, band = (26.0, 18.0, 22.0) if is_narrow else (34.0, 0.0, 26.0)
@@ -92,7 +96,7 @@ def funnel(steps: Sequence[Step], *, title: str, desc: str, width: float) -> str
 
 
 def _note_room(width: float) -> float:
-    return min(310.0, width * 0.32)
+    return min(350.0, width * 0.34)
 
 
 def _band(center: float, y: float, height: float, upper: float, lower: float) -> list[str]:
@@ -110,12 +114,14 @@ def _note(above: Step, step: Step, y: float, center: float, width: float, is_nar
         lost = above.rows - step.rows
         brief = step.note or (f"\u2212{whole(lost)}" if lost > 0 else "all kept")
         return [svg.text(center, y, brief, cls="tick", anchor="middle")]
+    side = width - _note_room(width) + NOTE_INDENT
     if step.note:
-        return [svg.text(width, y, step.note, cls="tick", anchor="end")]
-    kept = f"{percent(step.rows / above.rows)} kept" if above.rows else ""
+        return [svg.text(side, y, step.note, cls="tick")]
+    share = step.rows / above.rows if above.rows else None
+    kept = "" if share is None else "all kept" if share == 1 else f"{percent(share)} kept"
     marks = [svg.text(center, y, kept, cls="tick", anchor="middle")]
     reasons = listed(step.dropped)
     if reasons:
-        label = svg.cut(f"\u2212 {reasons}", _note_room(width) - 8)
-        marks.append(svg.text(width, y, label, cls="tick", anchor="end"))
+        label = svg.cut(f"\u2212 {reasons}", (_note_room(width) - NOTE_INDENT) * 1.1)
+        marks.append(svg.text(side, y, label, cls="tick"))
     return marks

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from selfcodealign.files import write_text
 from selfcodealign.records import Example
-from selfcodealign.report import facts, figures, wording
+from selfcodealign.report import facts, figures, svg, wording
 from selfcodealign.report.inputs import ReportInputs
 from selfcodealign.report.markdown import code_html, markdown_html
 from selfcodealign.report.scores import Change, benchmark_notes, read_paired, read_scores
@@ -45,7 +45,7 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
 def render_page(inputs: ReportInputs) -> str:
     """The page as HTML."""
     style, script = (_template_file(name) for name in ("report.css", "report.js"))
-    scores, paired = read_scores(inputs.evaluations), read_paired(inputs.evaluations)
+    scores, paired = read_scores(inputs), read_paired(inputs)
     yields = facts.yields(inputs)
     return (
         _environment()
@@ -60,6 +60,7 @@ def render_page(inputs: ReportInputs) -> str:
             paired=paired,
             headline=headline_pair(scores, paired),
             model=model_name(inputs),
+            model_note=model_note(inputs),
             funnel=figures.funnel_figure(inputs),
             drop_figures=figures.drop_figures(inputs),
             yields=yields,
@@ -67,10 +68,10 @@ def render_page(inputs: ReportInputs) -> str:
             length_figures=figures.length_figures(inputs),
             loss_figure=figures.loss_figure(inputs),
             score_figure=figures.score_figure(scores),
-            benchmark_notes=benchmark_notes(inputs.evaluations),
+            benchmark_notes=benchmark_notes(inputs),
             change_figures=[(one, figures.change_figure(one)) for one in paired],
             status_figure=figures.status_figure(inputs),
-            licence_figure=figures.licence_figure(inputs),
+            licence_figures=figures.licence_figures(inputs),
             timing_figure=figures.timing_figure(inputs),
             timings=facts.timings(inputs),
             samples=sample_pairs(inputs.examples, inputs.params.write_report.num_sample_pairs),
@@ -100,6 +101,15 @@ def model_name(inputs: ReportInputs) -> str:
     """The model of the run as its import recorded it, else as the settings name it."""
     values = inputs.stages.get("import_model", {})
     return str(values.get("name") or inputs.params.import_model.name)
+
+
+def model_note(inputs: ReportInputs) -> str:
+    """Size, precision and licence of the model, as far as its import recorded them."""
+    values = inputs.stages.get("import_model", {})
+    parameters = facts.figure(values, "parameters")
+    size = f"{svg.compact(parameters)} parameters" if parameters else ""
+    known = [size, str(values.get("dtype") or ""), str(values.get("licence") or "")]
+    return ", ".join(filter(None, known)) or inputs.params.import_model.source
 
 
 def sample_pairs(examples: Sequence[Example], most: int) -> list[Example]:

@@ -50,7 +50,7 @@ def write_plots(inputs: ReportInputs, folder: Path) -> None:
         ("score", "model", "benchmark", "tests", "value", "low", "high"),
         (
             (f"{s.benchmark} {s.tests}: {s.model}", s.model, s.benchmark, s.tests, s.value, s.low, s.high)
-            for s in read_scores(inputs.evaluations)
+            for s in read_scores(inputs)
         ),
     )
     _write(
@@ -68,7 +68,7 @@ def summary_metrics(inputs: ReportInputs) -> dict[str, Any]:
         `aligned_pass_at_1`, `delta`, `p_value` on its hardest tests, and the same models on its base tests as
         `base_pass_at_1_base_tests` and `aligned_pass_at_1_base_tests`. What was not measured is left out.
     """
-    scores, paired = read_scores(inputs.evaluations), read_paired(inputs.evaluations)
+    scores, paired = read_scores(inputs), read_paired(inputs)
     headline = headline_pair(scores, paired)
     numbers: dict[str, float | int | None] = {
         "seeds": facts.num_seeds(inputs),

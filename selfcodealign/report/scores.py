@@ -1,12 +1,17 @@
 """pass@1 and the paired comparison of the aligned model with the base model, out of the evaluations' files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from selfcodealign.report.facts import figure
-from selfcodealign.report.inputs import Evaluation
+from selfcodealign.report.inputs import Evaluation, ReportInputs
 from selfcodealign.report.wording import BENCHMARKS
+
+TESTS = ("base", "plus")
+FALLBACK = "humaneval"
+"""The variant without plus tests, used where HumanEval+ cannot be had."""
 
 
 class Change(StrEnum):
@@ -16,6 +21,14 @@ class Change(StrEnum):
     GAINED = "gained"
     LOST = "lost"
     NEITHER = "neither"
+
+
+_CHANGES = {
+    (True, True): Change.BOTH,
+    (False, True): Change.GAINED,
+    (True, False): Change.LOST,
+    (False, False): Change.NEITHER,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,64 +83,132 @@ class Paired:
         return [task for task, found in self.changes.items() if found is change]
 
 
-def read_scores(evaluations: Sequence[Evaluation]) -> list[Score]:
+def read_scores(inputs: ReportInputs) -> list[Score]:
     """The scores of all evaluations, grouped by benchmark and tests, the base model first within each."""
-    found = []
-    for benchmark in dict.fromkeys(one.benchmark for one in evaluations):
-        for tests in ("base", "plus"):
-            for one in evaluations:
-                if one.benchmark == benchmark and (score := _score(one, tests)):
-                    found.append(score)
-    return found
+    evaluations = inputs.evaluations
+    return [
+        score
+        for benchmark in dict.fromkeys(one.benchmark for one in evaluations)
+        for tests in TESTS
+        for one in evaluations
+        if one.benchmark == benchmark and (score := _score(one, tests, heading(inputs, one, tests)))
+    ]
 
 
-def _score(one: Evaluation, tests: str) -> Score | None:
-    value, total = figure(one.metrics, tests, "pass_at_1"), figure(one.metrics, "tasks")
-    passed, low, high = (figure(one.metrics, tests, key) for key in ("passed", "low", "high"))
-    if value is None or total is None or passed is None or low is None or high is None:
+def _score(one: Evaluation, tests: str, heading: str) -> Score | None:
+    from selfcodealign.evaluation import wilson_interval
+
+    passes = outcomes(one.results, tests)
+    if not passes:
         return None
+    passed, total = sum(passes.values()), len(passes)
+    low, high = wilson_interval(passed, total)
     return Score(
         model=one.model,
         benchmark=one.benchmark,
-        heading=heading(one, tests),
+        heading=heading,
         tests=tests,
-        passed=int(passed),
-        total=int(total),
-        value=value,
+        passed=passed,
+        total=total,
+        value=passed / total,
         low=low,
         high=high,
     )
 
 
-def heading(one: Evaluation, tests: str) -> str:
+def outcomes(results: Mapping[str, Any], tests: str) -> dict[str, bool]:
+    """Whether each task was solved, out of a `results.json`; empty if it has no such tests.
+
+    Args:
+        results: the whole file.
+        tests: `base` or `plus`.
+    """
+    tasks = results.get("tasks")
+    if not isinstance(tasks, Mapping):
+        return {}
+    found = {str(task): _is_pass(row.get(tests)) for task, row in tasks.items() if isinstance(row, Mapping)}
+    return {task: is_pass for task, is_pass in found.items() if is_pass is not None}
+
+
+def _is_pass(outcome: object) -> bool | None:
+    if isinstance(outcome, list | tuple):
+        outcome = outcome[0] if outcome else None
+    if isinstance(outcome, str):
+        return outcome in {"pass", "passed"}
+    return outcome if isinstance(outcome, bool) else None
+
+
+def variant(inputs: ReportInputs, one: Evaluation) -> tuple[str, str]:
+    """Which data an evaluation really used: variant and version, such as `("humaneval_plus", "v0.1.10")`."""
+    imported = inputs.stages.get("import_benchmarks", {}).get("benchmarks")
+    known = imported.get(one.benchmark) if isinstance(imported, Mapping) else None
+    sources = (one.metrics, one.results, known if isinstance(known, Mapping) else {})
+
+    def first(key: str) -> str:
+        return next((str(source[key]) for source in sources if isinstance(source.get(key), str)), "")
+
+    return first("variant") or one.benchmark, first("version")
+
+
+def heading(inputs: ReportInputs, one: Evaluation, tests: str) -> str:
     """Benchmark and tests as the page calls them, after the variant that was really used."""
-    variant = str(one.metrics.get("variant") or one.benchmark)
-    name = BENCHMARKS.get(variant, variant)
-    if variant == "humaneval":
+    used, _ = variant(inputs, one)
+    name = BENCHMARKS.get(used, used)
+    if used == FALLBACK:
         return f"{name}, its own tests"
-    return f"{name}, {'base and plus' if tests == 'plus' else 'base'} tests"
+    return name if tests == "plus" else f"{name.removesuffix('+')}, base tests only"
 
 
-def read_paired(evaluations: Sequence[Evaluation]) -> list[Paired]:
-    """The paired comparison of each benchmark that both models were evaluated on, for each set of tests."""
-    return []
+def read_paired(inputs: ReportInputs) -> list[Paired]:
+    """The paired comparison of each benchmark that both models were evaluated on, for each set of tests.
+
+    Raises:
+        InputError: the two models were scored on different tasks.
+    """
+    by_model = {(one.model, one.benchmark): one for one in inputs.evaluations}
+    found = []
+    for benchmark in dict.fromkeys(one.benchmark for one in inputs.evaluations):
+        base, aligned = by_model.get(("base", benchmark)), by_model.get(("aligned", benchmark))
+        if base is None or aligned is None:
+            continue
+        for tests in TESTS:
+            before, after = outcomes(base.results, tests), outcomes(aligned.results, tests)
+            if before and after:
+                found.append(_paired(benchmark, heading(inputs, aligned, tests), tests, before, after))
+    return found
 
 
-def benchmark_notes(evaluations: Sequence[Evaluation]) -> list[str]:
+def _paired(benchmark: str, heading: str, tests: str, before: dict[str, bool], after: dict[str, bool]) -> Paired:
+    from selfcodealign.evaluation import compare
+
+    comparison = compare(before, after)
+    changes = {task: _CHANGES[was, after[task]] for task, was in before.items()}
+    return Paired(
+        benchmark=benchmark,
+        heading=heading,
+        tests=tests,
+        changes=changes,
+        delta=(sum(after.values()) - sum(before.values())) / len(before),
+        p_value=comparison.p_value,
+    )
+
+
+def benchmark_notes(inputs: ReportInputs) -> list[str]:
     """One sentence for each benchmark: which variant of the data was used, and how much of it."""
     notes = []
-    for name in dict.fromkeys(one.benchmark for one in evaluations):
-        one = next(e for e in evaluations if e.benchmark == name)
-        variant = str(one.metrics.get("variant") or name)
-        total = figure(one.metrics, "tasks")
-        tasks = f", {total:,.0f} tasks" if total else ""
-        if variant == "humaneval":
+    for name in dict.fromkeys(one.benchmark for one in inputs.evaluations):
+        one = next(e for e in inputs.evaluations if e.benchmark == name)
+        used, version = variant(inputs, one)
+        total = len(outcomes(one.results, "base"))
+        missing = int(figure(one.results, "num_missing_tasks") or 0)
+        share = f"{total:,} of {total + missing:,}" if missing else f"{total:,}"
+        tasks = f", {share} tasks" if total else ""
+        if used == FALLBACK:
             notes.append(
                 f"The data of {BENCHMARKS.get(name, name)} could be neither found nor downloaded: this is HumanEval "
                 f"with its own tests only{tasks}."
             )
             continue
-        version = str(one.metrics.get("version") or "")
-        release = " ".join(filter(None, (BENCHMARKS.get(variant, variant), version)))
+        release = " ".join(filter(None, (BENCHMARKS.get(used, used), version)))
         notes.append(f"{release}{tasks}, one greedy answer each.")
     return notes

@@ -99,8 +99,8 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
         At least two increasing values; the first is at most `low`, the last at least `high`.
     """
     span = high - low
-    if not span > abs(high) * 1e-9:
-        span = abs(high) or 1.0
+    if span <= max(abs(high) * 1e-9, 1e-9):
+        span = abs(high) if abs(high) > 1e-6 else 1.0
         low, high = (low - span / 2, high + span / 2) if low else (0.0, span)
     rough = span / max(count, 1)
     power = 10.0 ** math.floor(math.log10(rough))
@@ -111,7 +111,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 def compact(value: float) -> str:
     """A tick label: thousands and millions shortened, no trailing zeros."""
-    for limit, unit in ((1e6, "M"), (1e4, "k")):
+    for limit, factor, unit in ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if abs(value) >= limit:
-            return f"{value / (1e3 if unit == 'k' else limit):.3g}{unit}"
+            return f"{value / factor:.3g}{unit}"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"

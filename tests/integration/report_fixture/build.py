@@ -39,6 +39,7 @@ TESTS = """assert merge_intervals([(1, 3), (2, 6), (8, 10)]) == [(1, 6), (8, 10)
 assert merge_intervals([]) == []
 assert merge_intervals([(1, 4), (4, 5)]) == [(1, 5)], "touching intervals are one"
 """
+STATUSES = {"passed": 30, "failed": 40, "error": 20, "timeout": 3, "vacuous": 5, "syntax": 2}
 SEEDS = [
     ("requests", "2.32.3", "Apache-2.0", "requests/utils.py"),
     ("rich", "14.0.0", "MIT", "rich/cells.py"),
@@ -120,7 +121,10 @@ def _write_metrics(folder: Path, tasks: int, answers: int, verdicts: list[Verdic
     for verdict in verdicts:
         statuses[verdict.status] = statuses.get(verdict.status, 0) + 1
     stages: dict[str, dict[str, Any]] = {
-        "import_model": {"seconds": 41.2, "name": "qwen2.5-coder-0.5b-instruct"},
+        "import_model": {
+            "seconds": 41.2, "name": "invented-coder-0.5b", "parameters": 494_032_768, "dtype": "bfloat16",
+            "licence": "Apache-2.0",
+        },
         "import_benchmarks": {"seconds": 0.8},
         "collect_seeds": {
             "seconds": 38.5, "rows_in": 41873, "rows_out": 3000,
@@ -178,7 +182,21 @@ def _write_loss(path: Path, draw: random.Random) -> None:
 
 
 def _write_evaluations(root: Path, draw: random.Random) -> None:
-    pass
+    solved = {f"HumanEval/{number}": draw.random() < 0.55 for number in range(164)}
+    strict = {task: draw.random() < 0.88 for task in solved}
+    for model, luck in (("base", 0.0), ("aligned", 0.12)):
+        tasks = {}
+        for task, is_solved in solved.items():
+            flips = draw.random() < (luck if not is_solved else luck / 2)
+            base = is_solved != flips
+            plus = base and strict[task]
+            tasks[task] = {"base": "pass" if base else "fail", "plus": "pass" if plus else "fail"}
+        results = root / "data/evaluate_model" / model / "humaneval_plus" / "results.json"
+        _write_json(results, {"variant": "humaneval_plus", "version": "v0.1.10", "tasks": tasks})
+        _write_json(
+            root / "metrics/evaluate_model" / f"{model}-humaneval_plus.json",
+            {"stage": "evaluate_model", "seconds": 240.0 + luck * 100, "variant": "humaneval_plus"},
+        )
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

@@ -1,0 +1,251 @@
+"""The page, the plots and the summary: what was measured is shown, what is missing is said, model text is harmless."""
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfcodealign.errors import InputError
+from selfcodealign.params import load_params
+from selfcodealign.records import Example, Message
+from selfcodealign.report import (
+    Attempts,
+    Evaluation,
+    LossPoint,
+    ReportInputs,
+    read_evaluations,
+    read_loss,
+    read_stage_metrics,
+    summary_metrics,
+    write_plots,
+    write_report,
+)
+
+PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
+HOSTILE = "</code></pre><script>alert(1)</script><img src=http://outside.invalid/x onerror=alert(1)>"
+
+
+class Reader(HTMLParser):
+    """Collects what could act or fetch, and the text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    reader.text = re.sub(r"\s+", " ", reader.text)
+    return reader
+
+
+def render(tmp_path: Path, **parts: Any) -> str:
+    write_report(ReportInputs(params=PARAMS, **parts), tmp_path / "report.html")
+    return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def example(index: int = 0, **changes: Any) -> Example:
+    values: dict[str, Any] = {
+        "id": f"pair{index}", "messages": [Message(role="user", content="task")], "instruction": "Write `f`.",
+        "response": "Here:\n\n```python\ndef f():\n    return 1\n```\n", "tests": "assert f() == 1",
+        "category": "function", "difficulty": "easy", "concepts": ["recursion"], "status": "passed",
+        "kept_because": "only_candidate", "response_id": "r", "instruction_id": "i", "seed_id": "s",
+        "package": "requests", "version": "2.32.3", "licence": "Apache-2.0", "file": "requests/utils.py",
+        "first_line": 10, "last_line": 21,
+    }  # fmt: skip
+    return Example(**{**values, **changes})
+
+
+def evaluation(model: str, solved: list[bool], **more: Any) -> Evaluation:
+    statuses = ["pass" if one else "fail" for one in solved]
+    tasks = {f"HumanEval/{n}": {"base": "pass", "plus": status} for n, status in enumerate(statuses)}
+    return Evaluation(
+        model=model, benchmark="humaneval_plus", metrics={"seconds": 5.0}, results={"tasks": tasks, **more}
+    )
+
+
+def test_a_run_without_anything_says_so_instead_of_failing(tmp_path: Path) -> None:
+    shown = read(render(tmp_path)).text
+    for sentence in (
+        "No training pairs have been selected yet",
+        "No stage that makes rows has run yet.",
+        "No tasks and no training pairs yet.",
+        "There are no training pairs to measure.",
+        "No model has been fine-tuned.",
+        "No model has been evaluated on a benchmark.",
+        "No answers have been run in the sandbox.",
+        "No stage has recorded its time.",
+    ):
+        assert sentence in shown
+
+
+def test_one_evaluated_model_is_shown_without_a_comparison(tmp_path: Path) -> None:
+    shown = read(render(tmp_path, evaluations=[evaluation("base", [True, False])])).text
+    assert "Only the base model has been evaluated" in shown
+    assert "50.0%" in shown
+    assert "tasks gained and lost cannot be told" in shown
+
+
+def test_both_models_are_compared_task_by_task(tmp_path: Path) -> None:
+    pair = [evaluation("base", [True] * 4 + [False] * 16), evaluation("aligned", [False] + [True] * 13 + [False] * 6)]
+    shown = read(render(tmp_path, evaluations=pair)).text
+    assert "+45.0 points" in shown
+    assert "10 tasks gained, 1 lost" in shown
+    # Exact McNemar: 2 * (C(11, 0) + C(11, 1)) / 2**11.
+    assert "p = 0.012, a significant difference" in shown
+
+
+def test_the_fallback_benchmark_is_named_as_such(tmp_path: Path) -> None:
+    tasks = {"HumanEval/0": {"base": "pass"}}
+    found = Evaluation(
+        model="base", benchmark="humaneval_plus", metrics={}, results={"variant": "humaneval", "tasks": tasks}
+    )
+    shown = read(render(tmp_path, evaluations=[found])).text
+    assert "could be neither found nor downloaded" in shown
+    assert "HumanEval, its own tests" in shown
+
+
+def test_text_of_the_model_is_shown_and_never_acts(tmp_path: Path) -> None:
+    fields = ("instruction", "tests", "package", "version", "licence", "file", "kept_because", "category", "difficulty")
+    response = f"{HOSTILE}\n\n```{HOSTILE}\n{HOSTILE}\n```\n[x](javascript:alert(1)) ![y](http://outside.invalid/y)"
+    rows = [example(response=response, concepts=[HOSTILE], **dict.fromkeys(fields, HOSTILE))]
+    metrics = {
+        "filter_seeds": {"rows_in": 2, "rows_out": 1, "dropped": {HOSTILE: 1}},
+        "import_model": {"name": HOSTILE},
+    }
+    attempts = {(HOSTILE, HOSTILE): Attempts(tasks=1, answers=1, passed=1)}
+    page = render(tmp_path, examples=rows, stages=metrics, attempts=attempts, versions={HOSTILE: HOSTILE})
+    reader = read(page)
+    tags = [tag for tag, _ in reader.tags]
+    assert tags.count("script") == 1
+    assert not {"img", "iframe", "object", "embed"} & set(tags)
+    assert all(not name.startswith("on") for _, attributes in reader.tags for name in attributes)
+    assert all((attributes.get("href") or "#").startswith(("#", "data:")) for _, attributes in reader.tags)
+    assert "alert(1)" in reader.text
+
+
+def test_the_policy_of_the_page_allows_its_own_script_only(tmp_path: Path) -> None:
+    policy = next(a["content"] or "" for tag, a in read(render(tmp_path)).tags if a.get("http-equiv"))
+    assert "default-src 'none'" in policy
+    assert re.search(r"script-src 'sha256-[A-Za-z0-9+/=]+'", policy)
+
+
+def test_the_lineage_of_a_shown_pair_is_complete(tmp_path: Path) -> None:
+    shown = read(render(tmp_path, examples=[example()])).text
+    for part in ("requests 2.32.3", "Apache-2.0", "requests/utils.py, lines 10 to 21", "pair0"):
+        assert part in shown
+
+
+def test_sample_pairs_show_every_kind_before_any_kind_twice(tmp_path: Path) -> None:
+    rows = [example(n, id=f"easy{n}") for n in range(20)] + [example(99, id="hard0", difficulty="hard")]
+    reader = read(render(tmp_path, examples=rows))
+    shown = [tag for tag, attributes in reader.tags if tag == "details" and attributes.get("class") == "pair"]
+    assert len(shown) == PARAMS.write_report.num_sample_pairs
+    assert "hard0" in reader.text
+
+
+def test_every_setting_is_listed_with_its_value_and_meaning(tmp_path: Path) -> None:
+    shown = read(render(tmp_path)).text
+    assert "python.standard_library" in shown
+    assert "passes over the pairs" in shown
+    assert f"{PARAMS.finetune_model.learning_rate}" in shown
+
+
+def test_funnel_levels_and_drops_follow_the_metrics(tmp_path: Path) -> None:
+    stages = {
+        "collect_seeds": {"rows_in": 1000, "rows_out": 100, "dropped": {"method": 900}},
+        "generate_responses": {"rows_in": 80, "rows_out": 60, "dropped": {"truncated": 20}},
+        "validate_responses": {"rows_in": 60, "rows_out": 59, "dropped": {"sandbox_error": 1},
+                               "statuses": {"passed": 40, "failed": 19, "timeout": 0}},
+        "select_examples": {"rows_in": 59, "rows_out": 15, "dropped": {"not_passed": 19, "one_per_task": 25}},
+    }  # fmt: skip
+    write_plots(ReportInputs(params=PARAMS, stages=stages), tmp_path)
+    funnel = list(csv.DictReader((tmp_path / "funnel.csv").open()))
+    assert [(row["step"][3:], int(row["rows"])) for row in funnel] == [
+        ("functions read", 1000), ("functions collected", 100), ("answers asked for", 80),
+        ("well-formed answers", 60), ("passed in sandbox", 40), ("training pairs", 15),
+    ]  # fmt: skip
+    drops = {row["reason"]: int(row["rows"]) for row in csv.DictReader((tmp_path / "drops.csv").open())}
+    assert drops == {
+        "collect_seeds: method": 900, "generate_responses: truncated": 20, "validate_responses: failed": 19,
+        "validate_responses: sandbox_error": 1, "select_examples: one_per_task": 25,
+    }  # fmt: skip
+
+
+def test_plots_of_nothing_have_their_headers(tmp_path: Path) -> None:
+    write_plots(ReportInputs(params=PARAMS), tmp_path)
+    assert (tmp_path / "pass_at_1.csv").read_text() == "score,model,benchmark,tests,value,low,high\n"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "funnel.csv", "drops.csv", "yields.csv", "pass_at_1.csv", "timings.csv",
+    }  # fmt: skip
+
+
+def test_the_summary_holds_the_headline_numbers() -> None:
+    inputs = ReportInputs(
+        params=PARAMS,
+        stages={
+            "validate_responses": {"seconds": 4.0, "rows_in": 4, "rows_out": 4, "statuses": {"passed": 1, "failed": 3}}
+        },
+        evaluations=[
+            evaluation("base", [True, False, False, False]),
+            evaluation("aligned", [True, True, False, False]),
+        ],
+        examples=[example()],
+    )
+    found = summary_metrics(inputs)
+    assert found["pass_rate"] == 0.25
+    assert (found["base_pass_at_1"], found["aligned_pass_at_1"], found["delta"]) == (0.25, 0.5, 0.25)
+    assert found["base_pass_at_1_base_tests"] == 1.0
+    assert (found["pairs"], found["seconds_total"], found["p_value"]) == (1, 14.0, 1.0)
+
+
+def test_a_summary_of_nothing_claims_nothing() -> None:
+    assert summary_metrics(ReportInputs(params=PARAMS)) == {"seconds_total": 0}
+
+
+def test_the_same_inputs_give_the_same_page(tmp_path: Path) -> None:
+    parts = {"examples": [example()], "loss": [LossPoint(step=1, loss=1.5, tokens=100)]}
+    assert render(tmp_path, **parts) == render(tmp_path, **parts)
+
+
+@pytest.mark.parametrize("value", [None, "many", [], float("nan"), True])
+def test_odd_metrics_do_not_break_the_page(tmp_path: Path, value: object) -> None:
+    keys = ("seconds", "rows_in", "rows_out", "dropped", "statuses", "usage", "isolation", "benchmarks", "parameters")
+    stages = {name: dict.fromkeys(keys, value) for name in ("import_model", "import_benchmarks", "validate_responses")}
+    odd = Evaluation(model="base", benchmark="humaneval_plus", metrics={"seconds": value}, results={"tasks": value})
+    assert "</html>" in render(tmp_path, stages=stages, evaluations=[odd])
+
+
+def test_missing_files_are_left_out_and_broken_ones_are_one_clear_line(tmp_path: Path) -> None:
+    assert read_stage_metrics(tmp_path, ["collect_seeds"]) == {}
+    assert read_evaluations(tmp_path / "evaluate_model", tmp_path) == []
+    assert read_loss(tmp_path / "loss.csv") == []
+    (tmp_path / "collect_seeds.json").write_text("[1")
+    with pytest.raises(InputError, match=r"collect_seeds\.json is not readable"):
+        read_stage_metrics(tmp_path, ["collect_seeds"])
+    (tmp_path / "loss.csv").write_text("step,loss\n1,high\n")
+    with pytest.raises(InputError, match=r"loss\.csv, line 2"):
+        read_loss(tmp_path / "loss.csv")
+
+
+def test_evaluations_are_found_with_their_results_base_first(tmp_path: Path) -> None:
+    for model in ("aligned", "base"):
+        (tmp_path / f"{model}-mbpp_plus.json").write_text(json.dumps({"seconds": 1}))
+    results = tmp_path / "base/mbpp_plus/results.json"
+    results.parent.mkdir(parents=True)
+    results.write_text(json.dumps({"tasks": {"Mbpp/2": {"base": "pass", "plus": "fail"}}}))
+    base, aligned = read_evaluations(tmp_path, tmp_path)
+    assert (base.model, base.benchmark, list(base.results["tasks"])) == ("base", "mbpp_plus", ["Mbpp/2"])
+    assert (aligned.model, aligned.results) == ("aligned", {})
