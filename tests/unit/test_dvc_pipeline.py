@@ -15,26 +15,47 @@ PLUMBING = {"errors", "files", "journal", "params", "progress", "records", "stag
 
 
 def modules_of(script: Path) -> set[Path]:
-    """The files of the library that a script reaches through its imports, also those inside functions."""
+    """The files of the library that a script reaches through its imports, also those inside functions.
+
+    A name that a package's `__init__` hands on counts as the file that defines it, not as the whole package.
+    """
     seen: set[Path] = set()
     waiting = [script]
     while waiting:
-        for name in imported_names(waiting.pop()):
-            path = file_of(name)
-            if path is not None and path not in seen and path.stem not in PLUMBING:
+        for path in imported_files(waiting.pop()):
+            if path not in seen and path.stem not in PLUMBING:
                 seen.add(path)
                 waiting.append(path)
     return seen
 
 
-def imported_names(path: Path) -> set[str]:
-    names: set[str] = set()
+def imported_files(path: Path) -> set[Path]:
+    found: set[Path] = set()
+    for module, name in imports_of(path):
+        found |= {file for file in defining_files(module, name) if file is not None}
+    return found
+
+
+def imports_of(path: Path) -> list[tuple[str, str]]:
+    """The (module, name) pairs of the library that a file imports."""
+    pairs = []
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("selfcodealign"):
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("selfcodealign"):
+            pairs += [(str(node.module), alias.name) for alias in node.names]
         elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names if alias.name.startswith("selfcodealign.")}
-    return names
+            pairs += [(alias.name, "") for alias in node.names if alias.name.startswith("selfcodealign.")]
+    return pairs
+
+
+def defining_files(module: str, name: str) -> set[Path | None]:
+    submodule = file_of(f"{module}.{name}")
+    if submodule is not None:
+        return {submodule}
+    file = file_of(module)
+    if file is None or file.name != "__init__.py":
+        return {file}
+    handed_on = {exported: source for source, exported in imports_of(file)}
+    return defining_files(handed_on[name], name) if name in handed_on else {file}
 
 
 def file_of(name: str) -> Path | None:
