@@ -41,8 +41,7 @@ def main(
     target = out or Path("data") / NAME / model / benchmark.value
     with stage_run(NAME, metrics or Path("metrics") / NAME / f"{model}-{benchmark.value}.json") as run:
         loaded = load_benchmark(data, benchmark.value)
-        form = params.import_model.prompt_form
-        prompt_format = load_prompt_format(folder, read_card(folder).prompt_form if form == "auto" else form)
+        prompt_format = load_prompt_format(folder, read_card(folder).prompt_form)
         solutions = generate_solutions(
             loaded,
             list(islice(loaded.tasks, settings.max_tasks)),

@@ -64,8 +64,9 @@ def _benchmark_texts(folder: Path) -> BenchmarkTexts:
 def _judge(params: Params, model: Path, run: StageRun) -> Judge:
     """The model as a judge: greedy, through the journal like every answer."""
     from selfcodealign.generation import Decoding, Request, generate_answers, load_prompt_format
+    from selfcodealign.models import read_card
 
-    prompt_format = load_prompt_format(model, params.import_model.prompt_form)
+    prompt_format = load_prompt_format(model, read_card(model).prompt_form)
 
     def ask(questions: Sequence[tuple[str, list[dict[str, str]]]]) -> dict[str, str]:
         requests = [

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from selfcodealign.generation import TaskSource, generate_answers, load_prompt_format, make_instructions
+from selfcodealign.models import read_card
 from selfcodealign.params import load_params
 from selfcodealign.records import Concepts, Instruction, Seed, read_rows
 from selfcodealign.stage import cache_folder, count_by, run_stage, stage_run, write_step
@@ -42,7 +43,7 @@ def main(
             sources,
             settings,
             seed=params.seed,
-            prompt_format=load_prompt_format(model, params.import_model.prompt_form),
+            prompt_format=load_prompt_format(model, read_card(model).prompt_form),
             ask=partial(
                 generate_answers,
                 model_folder=model,

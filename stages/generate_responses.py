@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from selfcodealign.generation import generate_answers, load_prompt_format, make_responses
+from selfcodealign.models import read_card
 from selfcodealign.params import load_params
 from selfcodealign.records import Instruction, Response, read_rows
 from selfcodealign.stage import cache_folder, run_stage, stage_run, write_step
@@ -35,7 +36,7 @@ def main(
             instructions,
             params.generate_responses,
             seed=params.seed,
-            prompt_format=load_prompt_format(model, params.import_model.prompt_form),
+            prompt_format=load_prompt_format(model, read_card(model).prompt_form),
             ask=partial(
                 generate_answers,
                 model_folder=model,

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from selfcodealign.errors import InputError
-from selfcodealign.params import PromptForm
 
 # Headings of the turns in a completion prompt. A base model goes on with the next heading when it has answered, so
 # the headings are also the stop sequences.
@@ -44,12 +43,12 @@ class PromptFormat:
         return f"{self.begin}{''.join(blocks)}{COMPLETION_HEADINGS['assistant']}{assistant_prefix}"
 
 
-def load_prompt_format(model_folder: Path, prompt_form: PromptForm) -> PromptFormat:
+def load_prompt_format(model_folder: Path, prompt_form: Literal["chat", "completion"]) -> PromptFormat:
     """The prompt format of a model.
 
     Args:
         model_folder: the model's files, its tokenizer among them.
-        prompt_form: chat, completion, or auto (chat if the tokenizer has a chat template).
+        prompt_form: as the model's card has it.
 
     Raises:
         InputError: no tokenizer, or chat was asked for and the model has no chat template.
@@ -60,10 +59,9 @@ def load_prompt_format(model_folder: Path, prompt_form: PromptForm) -> PromptFor
         tokenizer: Any = AutoTokenizer.from_pretrained(str(model_folder))
     except (OSError, ValueError) as error:
         raise InputError(f"{model_folder} has no readable tokenizer; run `dvc repro import_model`") from error
-    has_template = bool(tokenizer.chat_template)
-    if prompt_form == "chat" and not has_template:
-        raise InputError(f"{model_folder} has no chat template; set import_model.prompt_form to completion")
-    if prompt_form != "completion" and has_template:
+    if prompt_form == "chat":
+        if not tokenizer.chat_template:
+            raise InputError(f"{model_folder} has no chat template; set import_model.prompt_form to completion")
         return PromptFormat(is_chat=True, stop=(), begin="", tokenizer=tokenizer)
     first = tokenizer("x")["input_ids"][0]
     begin = tokenizer.bos_token if tokenizer.bos_token is not None and first == tokenizer.bos_token_id else ""
