@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -201,11 +201,13 @@ def evaluate_samples(
         }
         known = journal.get_many(key for task_keys in keys.values() for key in task_keys)
         num_known = sum(key in known for task_keys in keys.values() for key in task_keys)
-        jobs = [
-            _Job(benchmark.tasks[task_id], missing)
-            for task_id, solutions in samples.by_task.items()
-            if (missing := _missing(solutions, keys[task_id], known))
-        ]
+        jobs = []
+        for task_id, solutions in samples.by_task.items():
+            task = benchmark.tasks[task_id]
+            missing = dict.fromkeys(s for s, key in zip(solutions, keys[task_id], strict=True) if key not in known)
+            if missing:
+                # The reference solution is checked, and its verdict journalled, in any case.
+                jobs.append(_Job(task, [solution for solution in missing if solution != _reference(task)]))
         _run_all(scorer, jobs)
         found = journal.get_many(key for task_keys in keys.values() for key in task_keys)
     results = {
@@ -259,11 +261,6 @@ def _run_chunk(scorer: _Scorer, jobs: Sequence[_Job], bar: Progress) -> list[str
     broken = scorer.run(jobs)
     bar.advance(len(jobs))
     return broken
-
-
-def _missing(solutions: Sequence[str], keys: Sequence[str], known: Mapping[str, Any]) -> list[str]:
-    """The solutions without a verdict, each once."""
-    return list(dict.fromkeys(solution for solution, key in zip(solutions, keys, strict=True) if key not in known))
 
 
 def _reference(task: Task) -> str:

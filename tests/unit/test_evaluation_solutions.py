@@ -1,0 +1,104 @@
+"""Prompts for benchmarks, and the programs that come out of answers."""
+
+from collections.abc import Sequence
+
+import pytest
+from evaluation_tasks import benchmark
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selfcodealign.evaluation import generate_solutions
+from selfcodealign.evaluation.solutions import as_solution, first_block, task_prompt
+from selfcodealign.generation import Answer, Decoding, Generation, PromptFormat, Rejection, RejectReason, Request
+
+FULL = "def add_1(value: int) -> int:\n    return value + 1"
+
+
+class PlainTemplate:
+    """Renders turns as a chat template does."""
+
+    def apply_chat_template(self, turns: Sequence[dict[str, str]], **_: object) -> str:
+        return "".join(f"<{turn['role']}>{turn['content']}</s>" for turn in turns) + "<assistant>"
+
+
+COMPLETION = PromptFormat(is_chat=False, stop=(), begin="<s>", tokenizer=None)
+CHAT = PromptFormat(is_chat=True, stop=(), begin="", tokenizer=PlainTemplate())
+TASK = benchmark().tasks["HumanEval/1"]
+
+
+def test_a_base_model_sees_the_prompt_itself() -> None:
+    assert task_prompt(TASK, "humaneval", COMPLETION) == f"<s>{TASK['prompt'].strip()}\n"
+
+
+def test_a_chat_model_sees_the_task_in_a_turn_and_an_opened_code_block() -> None:
+    prompt = task_prompt(TASK, "humaneval", CHAT)
+    assert prompt.startswith("<user>")
+    assert f"```python\n{TASK['prompt'].strip()}\n```</s><assistant>" in prompt
+    assert prompt.endswith("```python\n")
+
+
+def test_the_quotation_marks_of_an_mbpp_prompt_are_not_shown_in_a_chat() -> None:
+    task = {**TASK, "prompt": '"""\nDouble it.\nassert f(1) == 2\n"""\n'}
+    assert "\n\nDouble it.\nassert f(1) == 2</s>" in task_prompt(task, "mbpp", CHAT)
+    assert task_prompt(task, "mbpp", COMPLETION) == '<s>"""\nDouble it.\nassert f(1) == 2\n"""\n'
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        FULL,
+        f"{FULL}\n```\nThat is it.",
+        f"```python\n{FULL}\n```\n```python\nprint(add_1(1))\n```",
+        f"{FULL}\n\nprint(add_1(1))\n",
+        f"{FULL}\n\ndef unused():\n    return 0\n",
+    ],
+)
+def test_the_solution_of_a_chat_answer_is_the_asked_function(answer: str) -> None:
+    assert as_solution(TASK, answer, is_chat=True) == FULL
+
+
+def test_the_solution_of_a_completion_holds_the_prompt() -> None:
+    found = as_solution(TASK, "    return value + 1\n\nSome prose follows", is_chat=False)
+    assert found == f"{TASK['prompt'].strip()}\n    return value + 1"
+
+
+def test_helpers_and_imports_that_the_function_uses_stay() -> None:
+    code = (
+        "import math\n\ndef half(x):\n    return math.floor(x / 2)\n\ndef add_1(value):\n    return half(value * 2) + 1"
+    )
+    found = as_solution(TASK, code, is_chat=True)
+    assert all(part in found for part in ("import math", "def half", "def add_1"))
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60), st.booleans())
+def test_no_answer_is_too_odd_to_be_scored(answer: str, is_chat: bool) -> None:
+    assert isinstance(as_solution(TASK, answer, is_chat=is_chat), str)
+
+
+def test_what_comes_before_a_closed_fence_is_the_block() -> None:
+    assert first_block("a = 1\n```\nprose\n```python\nb = 2\n```") == "a = 1\n"
+    assert first_block("\n```python\na = 1\n```") == "\na = 1\n"
+
+
+def test_every_task_gets_one_sample_and_unanswered_ones_an_empty_one() -> None:
+    asked: list[tuple[list[str], Decoding]] = []
+
+    def ask(requests: Sequence[Request], decoding: Decoding) -> Generation:
+        asked.append(([request.id for request in requests], decoding))
+        generation = Generation()
+        generation.answers["HumanEval/1"] = Answer(FULL, "length", 10, 0, 9)
+        generation.rejections["HumanEval/0"] = Rejection(RejectReason.PROMPT_TOO_LONG, "too long")
+        return generation
+
+    found = generate_solutions(
+        benchmark(), ["HumanEval/0", "HumanEval/1"], prompt_format=CHAT, max_new_tokens=64, ask=ask
+    )
+    ((ids, decoding),) = asked
+    assert ids == ["HumanEval/0", "HumanEval/1"]
+    assert (decoding.temperature, decoding.max_new_tokens) == (0.0, 64)
+    assert [(sample.task_id, sample.solution) for sample in found.samples] == [
+        ("HumanEval/0", ""),
+        ("HumanEval/1", FULL),
+    ]
+    assert (found.num_cut_short, found.num_unanswered) == (1, 1)
