@@ -223,7 +223,7 @@ few = settings(max_examples=30, deadline=None)
 
 
 @few
-@given(num_sets=st.integers(1, 40), num_exemplars=st.integers(1, len(EXEMPLARS)), seed=seeds)
+@given(num_sets=st.integers(1, 8), num_exemplars=st.integers(1, len(EXEMPLARS)), seed=seeds)
 def test_sets_have_the_asked_size_no_repeats_and_use_every_exemplar_before_any_is_used_again(
     num_sets: int, num_exemplars: int, seed: int
 ) -> None:
@@ -236,7 +236,7 @@ def test_sets_have_the_asked_size_no_repeats_and_use_every_exemplar_before_any_i
 
 
 @few
-@given(num_sets=st.integers(1, 12), num_exemplars=st.integers(1, len(EXEMPLARS)), seed=seeds)
+@given(num_sets=st.integers(1, 8), num_exemplars=st.integers(1, len(EXEMPLARS)), seed=seeds)
 def test_sets_depend_on_the_seed_alone_and_more_sets_leave_the_first_ones_alone(
     num_sets: int, num_exemplars: int, seed: int
 ) -> None:
@@ -246,7 +246,7 @@ def test_sets_depend_on_the_seed_alone_and_more_sets_leave_the_first_ones_alone(
 
 
 @few
-@given(num_sets=st.integers(1, 12), num_exemplars=st.integers(1, len(EXEMPLARS)), seed=seeds)
+@given(num_sets=st.integers(1, 8), num_exemplars=st.integers(1, len(EXEMPLARS)), seed=seeds)
 def test_every_set_is_within_two_exemplars_of_the_proportions_of_all_exemplars(
     num_sets: int, num_exemplars: int, seed: int
 ) -> None:
@@ -259,7 +259,7 @@ def test_every_set_is_within_two_exemplars_of_the_proportions_of_all_exemplars(
             assert abs(difficulties[difficulty] - num_exemplars / 3) < 2
 
 
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("num_exemplars", [4, 8])
 def test_sets_of_four_and_of_eight_have_every_category_in_its_exact_share_and_every_difficulty(
     num_exemplars: int, seed: int
