@@ -4,17 +4,19 @@ import dataclasses
 import hashlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from selfcodealign.errors import InputError
-from selfcodealign.generation.engine import Answer, Decoding, Generation, Rejection, Request
+from selfcodealign.generation.engine import Answer, Decoding, Engine, Generation, Rejection, Request
 from selfcodealign.generation.vllm_engine import load_vllm
 from selfcodealign.journal import Journal, journal_key, open_journal
 from selfcodealign.params import Engine as EngineSettings
 from selfcodealign.progress import progress
 
 logger = logging.getLogger(__name__)
+
+FollowUp = Callable[[Request, Answer], Request | None]
 
 
 def model_fingerprint(model_folder: Path) -> str:
@@ -37,6 +39,7 @@ def model_fingerprint(model_folder: Path) -> str:
 def generate_answers(
     requests: Sequence[Request],
     decoding: Decoding,
+    follow_up: FollowUp | None = None,
     *,
     model_folder: Path,
     engine: EngineSettings,
@@ -51,6 +54,7 @@ def generate_answers(
     Args:
         requests: prompts with ids that are unique in this call.
         decoding: temperature, top_p, max_new_tokens and stop sequences.
+        follow_up: gives the request that an answer calls for, or None; its answer is in the result under its own id.
         model_folder: the model's files.
         engine: the `engine` section of the params.
         journal_path: the SQLite file of finished answers.
@@ -63,58 +67,83 @@ def generate_answers(
         InputError: no model, or the journal cannot be written.
         PrerequisiteError: vLLM is missing.
     """
-    result = Generation()
-    result.usage.requests = len(requests)
-    fingerprint = model_fingerprint(model_folder)
-    keys = {request.id: _key(fingerprint, engine, decoding, request) for request in requests}
     with open_journal(journal_path) as journal:
-        known = journal.get_many(keys.values())
-        result.answers = {rid: Answer(**known[key]) for rid, key in keys.items() if key in known}
-        missing = [request for request in requests if request.id not in result.answers]
-        result.usage.from_journal = len(requests) - len(missing)
-        result.usage.asked = len(missing)
+        asking = _Asking(model_folder, engine, decoding, journal, what)
+        try:
+            asking.answer(requests)
+            if follow_up is not None:
+                answered = [(request, asking.result.answers.get(request.id)) for request in requests]
+                called_for = [follow_up(request, answer) for request, answer in answered if answer is not None]
+                asking.answer([request for request in called_for if request is not None])
+        finally:
+            asking.close()
+    return asking.result
+
+
+class _Asking:
+    """One call's engine, started when the journal lacks something, and its growing result."""
+
+    def __init__(
+        self, model_folder: Path, settings: EngineSettings, decoding: Decoding, journal: Journal, what: str
+    ) -> None:
+        self.result = Generation()
+        self._model_folder = model_folder
+        self._settings = settings
+        self._decoding = decoding
+        self._journal = journal
+        self._what = what
+        self._fingerprint = model_fingerprint(model_folder)
+        self._engine: Engine | None = None
+
+    def answer(self, requests: Sequence[Request]) -> None:
+        """Put an answer or a rejection for each request into the result."""
+        usage = self.result.usage
+        keys = {request.id: self._key(request) for request in requests}
+        known = self._journal.get_many(keys.values())
+        self.result.answers.update((rid, Answer(**known[key])) for rid, key in keys.items() if key in known)
+        missing = [request for request in requests if keys[request.id] not in known]
+        usage.requests += len(requests)
+        usage.from_journal += len(requests) - len(missing)
+        usage.asked += len(missing)
         if missing:
-            _ask(missing, keys, decoding, model_folder, engine, journal, result, what)
-    return result
+            logger.info("%s: %d answers from the journal, %d to ask", self._what, len(known), len(missing))
+            self._ask(missing, keys)
 
-
-def _ask(
-    missing: Sequence[Request],
-    keys: dict[str, str],
-    decoding: Decoding,
-    model_folder: Path,
-    settings: EngineSettings,
-    journal: Journal,
-    result: Generation,
-    what: str,
-) -> None:
-    logger.info("%s: %d answers from the journal, %d to ask", what, result.usage.from_journal, len(missing))
-    started = time.monotonic()
-    engine = load_vllm(model_folder, settings)
-    result.usage.start_seconds = time.monotonic() - started
-    started = time.monotonic()
-    try:
-        with progress(what, len(missing)) as bar:
-            for request, outcome in engine.generate(sorted(missing, key=lambda request: request.group), decoding):
+    def _ask(self, missing: Sequence[Request], keys: dict[str, str]) -> None:
+        engine = self._start()
+        usage = self.result.usage
+        started = time.monotonic()
+        in_order = sorted(missing, key=lambda request: request.group)
+        with progress(self._what, len(missing)) as bar:
+            for request, outcome in engine.generate(in_order, self._decoding):
                 if isinstance(outcome, Rejection):
-                    result.rejections[request.id] = outcome
+                    self.result.rejections[request.id] = outcome
                 else:
-                    journal.put(keys[request.id], dataclasses.asdict(outcome))
-                    result.answers[request.id] = outcome
-                    result.usage.add(outcome)
-                rate = result.usage.output_tokens / max(time.monotonic() - started, 1e-9)
-                bar.advance(note=f"{rate:.0f} tokens/s")
-    finally:
-        engine.close()
-    result.usage.seconds = time.monotonic() - started
+                    self._journal.put(keys[request.id], dataclasses.asdict(outcome))
+                    self.result.answers[request.id] = outcome
+                    usage.add(outcome)
+                seconds = usage.seconds + time.monotonic() - started
+                bar.advance(note=f"{usage.output_tokens / max(seconds, 1e-9):.0f} tokens/s")
+        usage.seconds += time.monotonic() - started
 
+    def _start(self) -> Engine:
+        if self._engine is None:
+            started = time.monotonic()
+            self._engine = load_vllm(self._model_folder, self._settings)
+            self.result.usage.start_seconds = time.monotonic() - started
+        return self._engine
 
-def _key(fingerprint: str, settings: EngineSettings, decoding: Decoding, request: Request) -> str:
-    return journal_key(
-        "answer",
-        model=fingerprint,
-        dtype=settings.dtype,
-        prompt=request.prompt,
-        seed=request.seed if decoding.temperature > 0 else 0,
-        decoding=dataclasses.asdict(decoding),
-    )
+    def _key(self, request: Request) -> str:
+        return journal_key(
+            "answer",
+            model=self._fingerprint,
+            dtype=self._settings.dtype,
+            prompt=request.prompt,
+            seed=request.seed if self._decoding.temperature > 0 else 0,
+            decoding=dataclasses.asdict(self._decoding),
+        )
+
+    def close(self) -> None:
+        """End the engine, if it was started."""
+        if self._engine is not None:
+            self._engine.close()

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from selfcodealign.generation.engine import Answer
-from selfcodealign.generation.prompts import TESTS_HEADING
 
 MAX_CONCEPT_WORDS = 8
 MAX_CONCEPTS = 10
@@ -133,6 +132,11 @@ def parse_response(answer: Answer) -> ParsedResponse | Fault:
     return Fault(ParseReason.SYNTAX_ERROR, error) if error else parts
 
 
+def has_tests_heading(text: str) -> bool:
+    """Whether an answer has come to its tests."""
+    return HEADING.search(text) is not None
+
+
 def python_blocks(markdown: str) -> list[str] | Fault:
     """The contents of the fenced Python blocks (label python, py or none), in order; a fault if one is not closed."""
     fences = list(FENCE.finditer(markdown))
@@ -158,16 +162,3 @@ def _syntax_error(program: str) -> str:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
     return ""
-
-
-__all__ = [
-    "TESTS_HEADING",
-    "Fault",
-    "ParseReason",
-    "ParsedResponse",
-    "as_program",
-    "parse_concepts",
-    "parse_instruction",
-    "parse_response",
-    "python_blocks",
-]

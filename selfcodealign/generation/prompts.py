@@ -29,13 +29,13 @@ INSTRUCTION_RULES = (
 
 RESPONSE_RULES = (
     "You solve Python tasks. Answer with one or two sentences and one code block with the complete solution. Then "
-    f"write the line `{TESTS_HEADING}` and a second code block with a few assert statements that check the "
+    f"write the line `{TESTS_HEADING}` and a second code block with three assert statements that check the "
     "solution on tiny inputs. Write only assertions whose expected value is certain."
 )
 
 # Said again behind every task: a small model that has read the rules only once, far above, forgets the tests.
 RESPONSE_REMINDER = (
-    f"Give the solution in one code block, then `{TESTS_HEADING}` with a code block of simple assertions."
+    f"Give the solution in one code block, then `{TESTS_HEADING}` with a code block of three simple assertions."
 )
 
 
@@ -95,6 +95,11 @@ def response_prompt(exemplars: Sequence[Exemplar], instruction: str) -> Messages
 def answer_with_tests(response: str, tests: str) -> str:
     """The text of a whole answer: the response, the tests' heading, the tests' code block."""
     return f"{response.strip()}\n\n{TESTS_HEADING}\n{code_block(tests)}"
+
+
+def tests_opening() -> str:
+    """What comes between a response and the first line of its tests."""
+    return f"\n\n{TESTS_HEADING}\n```python\n"
 
 
 def code_block(code: str) -> str:

@@ -5,12 +5,20 @@ same inputs give the same requests whatever the batch, the restart, or the rows 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Protocol, TypeVar
 
 from selfcodealign.generation.engine import Answer, Decoding, Generation, Request, Usage
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
-from selfcodealign.generation.parsing import Fault, as_program, parse_concepts, parse_instruction, parse_response
+from selfcodealign.generation.parsing import (
+    Fault,
+    as_program,
+    has_tests_heading,
+    parse_concepts,
+    parse_instruction,
+    parse_response,
+    python_blocks,
+)
 from selfcodealign.generation.prompt_format import PromptFormat
 from selfcodealign.generation.prompts import (
     Messages,
@@ -18,6 +26,7 @@ from selfcodealign.generation.prompts import (
     instruction_prompt,
     response_prompt,
     seed_instruction_prompt,
+    tests_opening,
 )
 from selfcodealign.params import GenerateConcepts, GenerateInstructions, GenerateResponses, Sampling
 from selfcodealign.records import Concepts, Dropped, Instruction, Response, Seed, derived_seed, row_id
@@ -25,8 +34,17 @@ from selfcodealign.records import Concepts, Dropped, Instruction, Response, Seed
 LANGUAGE = "Python"
 
 RowT = TypeVar("RowT")
-Ask = Callable[[Sequence[Request], Decoding], Generation]
-"""Answers requests: `generate_answers` with everything but the requests and the decoding filled in."""
+FollowUp = Callable[[Request, Answer], Request | None]
+
+
+class Ask(Protocol):
+    """Answers requests: `generate_answers` with everything but its first three arguments filled in."""
+
+    def __call__(
+        self, requests: Sequence[Request], decoding: Decoding, follow_up: FollowUp | None = None
+    ) -> Generation:
+        """Answers and rejections by request id."""
+        ...
 
 
 @dataclass(slots=True)
@@ -168,6 +186,9 @@ def make_responses(
 ) -> StepResult[Response]:
     """I->R: answer each task `num_samples` times, each time with tests.
 
+    A small model often ends its turn when the solution is written. Such an answer is taken up again behind the opened
+    tests' block: the prefix cache has all of it, and only the tests are generated.
+
     Args:
         instructions: the tasks.
         settings: the `generate_responses` section.
@@ -204,7 +225,32 @@ def make_responses(
             output_tokens=answer.output_tokens,
         )
 
-    return _run(orders, settings, prompt_format, ask, accept)
+    return _run(orders, settings, prompt_format, ask, accept, continue_with_tests)
+
+
+def continue_with_tests(request: Request, answer: Answer) -> Request | None:
+    """The request that continues an answer which stopped behind its solution; None for every other answer."""
+    if answer.finish_reason != "stop" or has_tests_heading(answer.text):
+        return None
+    blocks = python_blocks(answer.text)
+    if isinstance(blocks, Fault) or not blocks:
+        return None
+    prompt = request.prompt + answer.text.rstrip() + tests_opening()
+    return Request(id=_continuation_id(request.id), prompt=prompt, seed=request.seed, group=request.group)
+
+
+def _continuation_id(request_id: str) -> str:
+    return f"{request_id}+tests"
+
+
+def _joined(answer: Answer, continuation: Answer | None) -> Answer:
+    if continuation is None:
+        return answer
+    return replace(
+        continuation,
+        text=answer.text.rstrip() + tests_opening() + continuation.text,
+        output_tokens=answer.output_tokens + continuation.output_tokens,
+    )
 
 
 def _sets(num_exemplars: int, num_sets: int, seed: int) -> tuple[tuple[Exemplar, ...], ...]:
@@ -245,9 +291,10 @@ def _run(
     prompt_format: PromptFormat,
     ask: Ask,
     accept: Callable[[_Order, Answer], RowT | Fault],
+    follow_up: FollowUp | None = None,
 ) -> StepResult[RowT]:
     decoding = Decoding(settings.temperature, settings.top_p, settings.max_new_tokens, prompt_format.stop)
-    generation = ask([order.request for order in orders], decoding)
+    generation = ask([order.request for order in orders], decoding, follow_up)
     result: StepResult[RowT] = StepResult(usage=generation.usage)
     for order in orders:
         request_id = order.request.id
@@ -255,7 +302,7 @@ def _run(
         if rejection is not None:
             result.dropped.append(_dropped(order, str(rejection.reason), rejection.detail, ""))
             continue
-        answer = generation.answers[request_id]
+        answer = _joined(generation.answers[request_id], generation.answers.get(_continuation_id(request_id)))
         outcome = accept(order, answer)
         if isinstance(outcome, Fault):
             result.dropped.append(_dropped(order, str(outcome.reason), outcome.detail, answer.text))

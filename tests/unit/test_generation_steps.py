@@ -1,6 +1,6 @@
 """Rows become requests and answers become rows: the same for the same inputs, with nothing lost on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -73,14 +73,25 @@ class Scripted:
         self.text = text
         self.refused = refused
         self.requests: list[Request] = []
+        self.follow_ups: list[Request] = []
         self.decoding: Decoding | None = None
 
-    def __call__(self, requests: Sequence[Request], decoding: Decoding) -> Generation:
+    def __call__(
+        self,
+        requests: Sequence[Request],
+        decoding: Decoding,
+        follow_up: Callable[[Request, Answer], Request | None] | None = None,
+    ) -> Generation:
         self.requests = list(requests)
         self.decoding = decoding
-        answered = requests[self.refused :]
+        answers = {request.id: Answer(self.text, "stop", 1, 0, 7) for request in requests[self.refused :]}
+        for request in requests[self.refused :]:
+            called_for = follow_up(request, answers[request.id]) if follow_up is not None else None
+            if called_for is not None:
+                self.follow_ups.append(called_for)
+                answers[called_for.id] = Answer("assert x == 1\n```", "stop", 1, 1, 5)
         return Generation(
-            answers={request.id: Answer(self.text, "stop", 1, 0, 7) for request in answered},
+            answers=answers,
             rejections={
                 request.id: Rejection(RejectReason.PROMPT_TOO_LONG, "9 > 8") for request in requests[: self.refused]
             },
@@ -159,6 +170,23 @@ def test_answers_and_rejections_are_all_accounted_for():
     assert len(result.rows) + len(result.dropped) == len(ask.requests)
     assert result.rows[-1].program == "x = 1\n\n\nassert x == 1\n"
     assert result.rows[-1].seed_id == "seed1"
+
+
+def test_an_answer_that_stopped_behind_its_solution_is_continued_with_tests():
+    ask = Scripted("Fine.\n```python\nx = 1\n```\n")
+    result = make_responses([task_row(1)], PARAMS.generate_responses, seed=1, prompt_format=PLAIN, ask=ask)
+    assert len(ask.follow_ups) == len(ask.requests) == len(result.rows)
+    expected = ask.requests[0].prompt + "Fine.\n```python\nx = 1\n```\n\n### Tests\n```python\n"
+    assert ask.follow_ups[0].prompt == expected
+    assert (result.rows[0].response, result.rows[0].tests) == ("Fine.\n```python\nx = 1\n```", "assert x == 1")
+    assert result.rows[0].output_tokens == 12
+
+
+@pytest.mark.parametrize("text", ["No code.", "```python\nx = 1", "```python\nx = 1\n```\n### Tests\n"])
+def test_other_answers_are_not_continued(text):
+    ask = Scripted(text)
+    make_responses([task_row(1)], PARAMS.generate_responses, seed=1, prompt_format=PLAIN, ask=ask)
+    assert ask.follow_ups == []
 
 
 def test_the_stop_sequences_of_the_prompt_form_reach_the_engine():
