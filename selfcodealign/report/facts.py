@@ -108,7 +108,9 @@ def funnel_steps(inputs: ReportInputs) -> list[Step]:
         if stage == "collect_seeds" and rows_in > rows_out:
             steps.append(Step(name="functions read", stage=stage, rows=rows_in))
         if stage == "generate_responses":
-            note = f"{plural(inputs.params.generate_responses.num_samples, 'answer')} a task"
+            tasks = figure(inputs.stages[stage], "tasks")
+            per_task = round(rows_in / tasks) if tasks else inputs.params.generate_responses.num_samples
+            note = f"{plural(per_task, 'answer')} a task"
             steps.append(Step(name="answers asked for", stage=stage, rows=rows_in, note=note))
         steps.append(Step(name=name, stage=stage, rows=rows_out, dropped=dropped))
     return steps

@@ -138,7 +138,7 @@ def _write_metrics(folder: Path, tasks: int, answers: int, verdicts: list[Verdic
         },
         "generate_concepts": _generation(48, 48, {"truncated": 0}, 74.0, 24, 1711, 0.93),
         "generate_instructions": _generation(48, tasks, {"no_task": 1, "too_long": 1}, 131.0, 0, 4010, 0.91),
-        "generate_responses": _generation(
+        "generate_responses": {"tasks": tasks} | _generation(
             tasks * 10, answers, {"no_tests": tasks * 10 - answers - 60, "truncated": 41, "syntax": 19},
             612.0, 120, 121804, 0.72,
         ),
