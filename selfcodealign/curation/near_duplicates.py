@@ -60,7 +60,7 @@ def near_duplicates(texts: Sequence[str], *, jaccard: float, num_perm: int = 250
     if jaccard == 0.0:
         for row in rows[1:]:
             clusters.join(rows[0], row)
-    elif jaccard < 1.0:
+    elif jaccard < 1.0 and len(rows) > 1:
         sketches = _sketch(shingles, num_perm)
         for group in _candidate_groups(sketches, rows_per_band(jaccard, num_perm)):
             _join_similar(group, rows, shingles, jaccard, clusters)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Literal
 
 from selfcodealign.curation.normalised_code import parse_python
-from selfcodealign.curation.syntax_rules import has_live_assertion, placeholder, tests_use_code
+from selfcodealign.curation.syntax_rules import has_live_assertion, is_code_tested, placeholder
 from selfcodealign.records import Response, Verdict
 
 
@@ -99,6 +99,6 @@ def _program_fault(response: Response, verdict: Verdict) -> Fault | None:
         return (SelectReason.UNPARSABLE, f"the {broken} alone do not parse") if verdict.status == "passed" else None
     if not has_live_assertion(tests):
         return SelectReason.TESTS_WITHOUT_ASSERTION, "no assertion is reached from the top level of the tests"
-    if not tests_use_code(tests, code):
+    if not is_code_tested(tests, code):
         return SelectReason.TESTS_UNRELATED, "the tests use no name that the code defines"
     return None

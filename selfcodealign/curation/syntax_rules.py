@@ -144,7 +144,7 @@ def _is_test(name: str) -> bool:
     return name.startswith("test") or name in {"setUp", "tearDown"}
 
 
-def tests_use_code(tests: ast.Module, code: ast.Module) -> bool:
+def is_code_tested(tests: ast.Module, code: ast.Module) -> bool:
     """Whether the tests use a name that the response's code defines at its top level, and not a copy of their own."""
     own = set(_defined(tests.body))
     used = {node.id for node in ast.walk(tests) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
