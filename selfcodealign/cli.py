@@ -50,7 +50,7 @@ def estimate(
     from selfcodealign.estimate import estimate_run, format_estimate
     from selfcodealign.params import load_params
 
-    typer.echo(format_estimate(estimate_run(load_params(params_path), metrics)))
+    typer.echo(format_estimate(estimate_run(load_params(params_path), metrics, num_seeds=seeds)))
 
 
 def main() -> None:

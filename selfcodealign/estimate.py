@@ -35,20 +35,21 @@ class StepEstimate:
     is_measured: bool
 
 
-def estimate_run(params: Params, metrics: Path) -> list[StepEstimate]:
+def estimate_run(params: Params, metrics: Path, num_seeds: int | None = None) -> list[StepEstimate]:
     """Estimate every step of a run.
 
     Args:
         params: the run to judge.
         metrics: folder with the metrics of a finished run; it may be empty or missing.
+        num_seeds: seeds that go into S->C; None: what the params say, or else what the finished run had.
 
     Raises:
         InputError: neither the params nor the metrics say how many seeds there will be.
     """
-    seeds = params.filter_seeds.max_seeds or _read(metrics / "filter_seeds.json").get("rows_out")
+    seeds = num_seeds or params.filter_seeds.max_seeds or _read(metrics / "filter_seeds.json").get("rows_out")
     if not seeds:
         raise InputError(
-            "filter_seeds.max_seeds is null and no run has counted the seeds; set it, or run `dvc repro filter_seeds`"
+            "filter_seeds.max_seeds is null and no run has counted the seeds: give their number with --seeds"
         )
     steps = []
     concepts = seeds

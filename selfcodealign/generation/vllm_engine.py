@@ -97,6 +97,9 @@ def load_vllm(model_folder: Path, settings: EngineSettings, seed: int = 0) -> Vl
     if not (model_folder / "config.json").is_file():
         raise InputError(f"{model_folder} holds no model (config.json is missing); run `dvc repro import_model`")
     on_cpu = bool(current_platform.is_cpu())
+    if on_cpu:
+        # Two more processes would each import everything again: half a minute of start for one model on one machine.
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     arguments = EngineArgs(
         model=str(model_folder),
         dtype=_dtype(settings.dtype, on_cpu=on_cpu),
