@@ -42,6 +42,7 @@ def estimate(
     metrics: Annotated[Path, typer.Option(help="metrics of a finished run, for its rates and yields")] = Path(
         "metrics"
     ),
+    seeds: Annotated[int | None, typer.Option(min=1, help="seeds, where the params do not limit them")] = None,
 ) -> None:
     """What a params file will cost: requests, tokens and hours of each step, before it runs.
 
