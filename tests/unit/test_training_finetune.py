@@ -125,9 +125,10 @@ def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_end(base: Pat
     checkpoints = tmp_path / "killed" / "checkpoints"
     arguments = [base, tmp_path / "killed" / "aligned", checkpoints, pickled]
     process = subprocess.Popen([sys.executable, "-c", SLOW_STEPS, *map(str, arguments)])
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not (checkpoints / "checkpoint-4" / "trainer_state.json").exists():
+    deadline = time.monotonic() + 450  # it takes seconds, but the machine may be busy
+    while not (checkpoints / "checkpoint-4" / "trainer_state.json").exists():
         assert process.poll() is None, "the training ended before it could be killed"
+        assert time.monotonic() < deadline, "the training never reached its second checkpoint"
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -170,7 +171,7 @@ def test_checkpoints_belong_to_one_model_data_set_setting_and_seed(base: Path, t
         ({"batch_size": 3, "micro_batch_size": 2}, "no multiple"),
         ({"warmup_share": 1.0}, "warmup_share"),
         ({"max_length": 4096}, "over the 512 tokens"),
-        ({"learning_rate": 1e-30, "epochs": 0.5}, "changed no weight"),
+        ({"learning_rate": 1e-60, "epochs": 0.5}, "changed no weight"),
     ],
 )
 def test_what_cannot_work_is_one_line_and_leaves_the_earlier_model(
