@@ -21,8 +21,8 @@ from selfcodealign.report.wording import (
     words,
 )
 
-FULL, HALF, THIRD, PHONE = 1040.0, 500.0, 325.0, 340.0
-"""Widths at which charts are drawn, pixels: a whole row, half a row, a third of one, a phone."""
+FULL, TABLET, HALF, THIRD, PHONE = 1040.0, 700.0, 500.0, 325.0, 340.0
+"""Widths at which charts are drawn, pixels: a whole row, that of a tablet or of paper, half, a third, a phone's."""
 MOST_PACKAGES = 8
 
 STATUS_FILLS = {
@@ -52,8 +52,7 @@ class Figure:
 
     Attributes:
         title: heading above the chart.
-        wide: the SVG for desks and paper.
-        narrow: the SVG for phones.
+        drawings: the chart as SVG for `wide` screens, `medium` ones and paper, and `narrow` ones; see `report.css`.
         columns: headings of the table with the same numbers.
         rows: cells of that table, as text.
         caption: a sentence below the chart; may be empty.
@@ -61,8 +60,7 @@ class Figure:
     """
 
     title: str
-    wide: str
-    narrow: str
+    drawings: Mapping[str, str]
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
@@ -80,8 +78,7 @@ def funnel_figure(inputs: ReportInputs) -> Figure | None:
     scale = logarithmic if is_logarithmic(steps) else "Bar lengths are in proportion to the counts."
     return Figure(
         title="From functions to training pairs",
-        wide=draw(width=FULL),
-        narrow=draw(width=PHONE),
+        drawings=_drawings(draw, FULL),
         columns=("Step", "Rows", "Dropped before"),
         rows=[(step.name, whole(step.rows), step.note or _reasons(step.dropped)) for step in steps],
         caption=scale,
@@ -127,9 +124,7 @@ def _histogram_figure(title: str, unit: str, values: list[float]) -> Figure:
     desc = f"{len(values):,} training pairs, from {min(values):,.0f} to {max(values):,.0f} {unit}"
     draw = partial(charts.histogram, values, unit=unit, title=title, desc=desc)
     rows = [(f"{low:,.0f} to {high:,.0f}", whole(count)) for low, high, count in charts.bins(values)]
-    return Figure(
-        title=title, wide=draw(width=THIRD), narrow=draw(width=PHONE), columns=(unit.capitalize(), "Pairs"), rows=rows
-    )
+    return Figure(title=title, drawings=_drawings(draw, THIRD), columns=(unit.capitalize(), "Pairs"), rows=rows)
 
 
 def loss_figure(inputs: ReportInputs) -> Figure | None:
@@ -147,8 +142,7 @@ def loss_figure(inputs: ReportInputs) -> Figure | None:
         caption += f" {whole(examples)} pairs."
     return Figure(
         title="Training loss",
-        wide=draw(width=FULL),
-        narrow=draw(width=PHONE),
+        drawings=_drawings(draw, FULL),
         columns=("Step", "Loss", "Tokens so far"),
         rows=[(whole(point.step), decimal(point.loss, 4), whole(point.tokens)) for point in inputs.loss],
         caption=caption,
@@ -185,8 +179,7 @@ def score_figure(scores: Sequence[Score]) -> Figure | None:
     ]
     return Figure(
         title=title,
-        wide=draw(width=FULL),
-        narrow=draw(width=PHONE),
+        drawings=_drawings(draw, FULL),
         columns=("Tests", "Model", "Solved", "pass@1", "95% interval"),
         rows=rows,
         caption="Whiskers are 95% Wilson intervals over the tasks.",
@@ -207,8 +200,7 @@ def change_figure(paired: Paired) -> Figure:
     draw = partial(charts.cells, items, title=title, desc=desc)
     return Figure(
         title=title,
-        wide=draw(width=FULL),
-        narrow=draw(width=PHONE),
+        drawings=_drawings(draw, FULL),
         columns=("Outcome", "Tasks"),
         rows=[(CHANGE_WORDS[change], whole(count)) for change, count in counted.items()],
         legend=[(CHANGE_FILLS[change], f"{CHANGE_WORDS[change]} {count:,}") for change, count in counted.items()],
@@ -235,8 +227,7 @@ def status_figure(inputs: ReportInputs) -> Figure | None:
     draw = partial(charts.stacked_bar, segments, title="Verdicts of the sandbox", desc=desc)
     return Figure(
         title="Verdicts of the sandbox",
-        wide=draw(width=FULL),
-        narrow=draw(width=PHONE),
+        drawings=_drawings(draw, FULL),
         columns=("Verdict", "Meaning", "Programs", "Share"),
         rows=[
             (words(name), STATUS_MEANINGS.get(name, ""), whole(count), percent(count / total))
@@ -291,6 +282,12 @@ def stage_name(stage: str) -> str:
     return STAGES.get(stage, words(stage))
 
 
+def _drawings(draw: Callable[..., str], width: float) -> dict[str, str]:
+    """The same chart for every kind of screen; only charts of a whole row need one for the medium kind."""
+    medium = {"medium": draw(width=TABLET)} if width > TABLET else {}
+    return {"wide": draw(width=width), **medium, "narrow": draw(width=PHONE)}
+
+
 def _bars_figure(
     title: str,
     items: Sequence[Bar],
@@ -302,7 +299,7 @@ def _bars_figure(
 ) -> Figure:
     desc = "; ".join(f"{item.label}: {item.written}" for item in items)
     draw: Callable[..., str] = partial(charts.bars, items, title=title, desc=desc, top=top)
-    return Figure(title=title, wide=draw(width=width), narrow=draw(width=PHONE), columns=columns, rows=rows)
+    return Figure(title=title, drawings=_drawings(draw, width), columns=columns, rows=rows)
 
 
 def _reasons(dropped: Mapping[str, int]) -> str:

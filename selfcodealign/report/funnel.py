@@ -120,8 +120,13 @@ def _note(above: Step, step: Step, y: float, center: float, width: float, is_nar
     share = step.rows / above.rows if above.rows else None
     kept = "" if share is None else "all kept" if share == 1 else f"{percent(share)} kept"
     marks = [svg.text(center, y, kept, cls="tick", anchor="middle")]
-    reasons = listed(step.dropped)
-    if reasons:
-        label = svg.cut(f"\u2212 {reasons}", (_note_room(width) - NOTE_INDENT) * 1.1)
-        marks.append(svg.text(side, y, label, cls="tick"))
+    if any(step.dropped.values()):
+        marks.append(svg.text(side, y, _drops(step.dropped, width - side), cls="tick"))
     return marks
+
+
+def _drops(dropped: Mapping[str, int], room: float) -> str:
+    """As many reasons as fit, the most frequent first: a number that is cut short would be a wrong one."""
+    labels = [f"\u2212 {listed(dropped, most)}" for most in (3, 2, 1)]
+    # Notes are set smaller than the type that widths are estimated for.
+    return next((label for label in labels if svg.text_width(label) <= room * 1.1), svg.cut(labels[-1], room))

@@ -139,8 +139,9 @@ def test_the_page_never_scrolls_sideways(chromium: Any, report: Path, width: int
     assert page <= window
 
 
-def test_text_in_charts_is_readable_on_a_phone(chromium: Any, report: Path) -> None:
-    open_page(chromium, report, width=375)
+@pytest.mark.parametrize("width", [375, 768, 1280])
+def test_text_in_charts_is_readable(chromium: Any, report: Path, width: int) -> None:
+    open_page(chromium, report, width=width)
     heights = chromium.execute_script(
         """return [...document.querySelectorAll("svg.chart text")]
              .map((text) => text.getBoundingClientRect().height).filter((height) => height > 0)"""
