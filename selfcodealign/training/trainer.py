@@ -35,8 +35,8 @@ def choose_precision(method: Literal["full", "lora"]) -> Precision:
     so that an update of 1e-5 is rounded away, and training at the paper's rate would change next to nothing. The frozen
     weights under LoRA take no updates and stay in bfloat16 on a GPU; the adapters are float32 either way.
 
-    A CPU casts only where it multiplies bfloat16 in hardware (AMX, AVX512-BF16): elsewhere such products are emulated. A
-    layer of the 0.5B model (400 x 896 x 4864) took 136 ms a core in bfloat16 on AVX-512 alone, 32 ms in float32.
+    A CPU casts only where it multiplies bfloat16 in hardware (AMX, AVX512-BF16): elsewhere such products are emulated.
+    A layer of the 0.5B model (400 x 896 x 4864) took 136 ms a core in bfloat16 on AVX-512 alone, 32 ms in float32.
     """
     import torch
 
