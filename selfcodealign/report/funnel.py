@@ -128,5 +128,6 @@ def _note(above: Step, step: Step, y: float, center: float, width: float, is_nar
 def _drops(dropped: Mapping[str, int], room: float) -> str:
     """As many reasons as fit, the most frequent first: a number that is cut short would be a wrong one."""
     labels = [f"\u2212 {listed(dropped, most)}" for most in (3, 2, 1)]
+    total = f"\u2212 {whole(sum(dropped.values()))}"
     # Notes are set smaller than the type that widths are estimated for.
-    return next((label for label in labels if svg.text_width(label) <= room * 1.1), svg.cut(labels[-1], room))
+    return next((label for label in labels if svg.text_width(label) <= room * 1.1), total)
