@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,7 @@ def load_vllm(model_folder: Path, settings: EngineSettings, seed: int = 0) -> Vl
         tensor_parallel_size=settings.tensor_parallel_size,
         enable_prefix_caching=True,
         disable_log_stats=True,
+        use_tqdm_on_load=False,
         # On a CPU compiling costs more than it saves, and a per-request seed fails with chunked prefill.
         enforce_eager=on_cpu,
         enable_chunked_prefill=not on_cpu,
@@ -135,6 +137,8 @@ def _prepare_process(settings: EngineSettings) -> None:
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+    logging.getLogger("vllm").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
 
 
 def _dtype(asked: Dtype, *, on_cpu: bool) -> Dtype:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from selfcodealign.sandbox import docker_host
 
 ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_S = 2400
@@ -115,9 +114,9 @@ def clone(source: Path, folder: Path) -> Clone:
         "GIT_COMMITTER_NAME": "test",
         "GIT_COMMITTER_EMAIL": "test@example.org",
     }
-    host = docker_host(ROOT)
-    if host:
-        environment["DOCKER_HOST"] = host
+    host_file = ROOT / ".tools" / "docker-host"
+    if host_file.is_file():
+        environment.setdefault("DOCKER_HOST", host_file.read_text().strip())
     return Clone(folder, environment)
 
 
