@@ -179,8 +179,10 @@ def _judge(error: BaseException, final: FinalLines, outcome: Outcome) -> tuple[s
         text = f"{type(error).__name__}\n"
     if isinstance(error, MemoryError):
         return "memory", text
-    is_pytest_fail = type(error).__module__ == "_pytest.outcomes" and type(error).__name__ == "Failed"
-    return ("failed" if isinstance(error, AssertionError) or is_pytest_fail else "error"), text
+    # `pytest.fail`, and `pytest.raises` where nothing was raised.
+    outcomes = sys.modules.get("_pytest.outcomes")
+    failures = (AssertionError, outcomes.Failed) if outcomes else (AssertionError,)
+    return ("failed" if isinstance(error, failures) else "error"), text
 
 
 def _judge_exit(error: SystemExit, final: FinalLines, outcome: Outcome) -> tuple[str, str]:

@@ -121,13 +121,15 @@ class Running:
 
 
 def _resident_bytes() -> int:
-    """Resident memory of all processes but the supervisor."""
-    total = 0
-    for name in os.listdir("/proc"):
-        if name.isdigit() and name != "1":
-            try:
-                with open(f"/proc/{name}/statm", "rb") as file:
-                    total += int(file.read().split()[1]) * PAGE_BYTES
-            except (OSError, IndexError):
-                continue  # it ended meanwhile
-    return total
+    """Resident memory of all processes but the supervisor, without what each shares with it since its fork."""
+    shared = _resident_pages("self")
+    pids = [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+    return sum(max(0, _resident_pages(pid) - shared) for pid in pids) * PAGE_BYTES
+
+
+def _resident_pages(process: str) -> int:
+    try:
+        with open(f"/proc/{process}/statm", "rb") as file:
+            return int(file.read().split()[1])
+    except (OSError, IndexError):
+        return 0  # it ended meanwhile

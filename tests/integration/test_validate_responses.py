@@ -1,0 +1,113 @@
+"""The stage validate_responses on real responses and a real sandbox."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from selfcodealign.records import Dropped, Response, Verdict, read_rows, row_id, write_rows
+from selfcodealign.sandbox.command import app as sandbox_app
+
+pytestmark = pytest.mark.sandbox
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def response(index: int, program: str) -> Response:
+    return Response(
+        id=row_id("response", index),
+        instruction_id=row_id("instruction", index),
+        seed_id=row_id("seed", index),
+        sample_index=0,
+        response="...",
+        code="...",
+        tests="...",
+        program=program,
+        output_tokens=10,
+    )
+
+
+GOOD = "def f(x):\n    return x + 1\nassert f(1) == 2\n"
+PROGRAMS = [GOOD, GOOD + "assert f(1) == 3\n", "def f(:", GOOD, "def f(x):\n    return x\n"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rows = [response(index, program) for index, program in enumerate(PROGRAMS)]
+    write_rows(tmp_path / "data/generate_responses/responses.parquet", rows, Response)
+    return tmp_path
+
+
+def run_stage(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the stage script on a folder's files; its journal lies in the folder, too."""
+    outputs = folder / "data/validate_responses"
+    command = [sys.executable, "-m", "stages.validate_responses"]
+    command += ["--responses", str(folder / "data/generate_responses/responses.parquet")]
+    command += ["--verdicts", str(outputs / "verdicts.parquet"), "--dropped", str(outputs / "dropped.parquet")]
+    command += ["--metrics", str(folder / "metrics/validate_responses.json")]
+    env = {**os.environ, "DVC_ROOT": str(folder), **environment}
+    return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_verdicts_come_in_the_order_of_the_responses_and_a_rerun_asks_for_nothing(folder: Path) -> None:
+    assert run_stage(folder).returncode == 0
+    verdicts = read_rows(folder / "data/validate_responses/verdicts.parquet", Verdict)
+    assert [verdict.id for verdict in verdicts] == [row_id("response", index) for index in range(5)]
+    assert [verdict.status for verdict in verdicts] == ["passed", "failed", "syntax", "passed", "vacuous"]
+    assert read_rows(folder / "data/validate_responses/dropped.parquet", Dropped) == []
+    metrics = json.loads((folder / "metrics/validate_responses.json").read_text())
+    assert (metrics["rows_in"], metrics["rows_out"], metrics["dropped"]) == (5, 5, {"sandbox_error": 0})
+    assert (metrics["asked"], metrics["from_journal"], metrics["duplicates"]) == (4, 0, 1)
+    assert metrics["statuses"]["passed"] == 2
+    assert metrics["isolation"].startswith("docker/runsc-")
+    assert metrics["image"].startswith("sha256:")
+
+    more = [response(index, program) for index, program in enumerate([*PROGRAMS, "x = 1\nassert x == 1\n"])]
+    write_rows(folder / "data/generate_responses/responses.parquet", more, Response)
+    assert run_stage(folder).returncode == 0
+    again = json.loads((folder / "metrics/validate_responses.json").read_text())
+    assert (again["asked"], again["from_journal"]) == (1, 4)
+    repeated = read_rows(folder / "data/validate_responses/verdicts.parquet", Verdict)
+    assert repeated[:5] == verdicts
+
+
+def test_missing_or_corrupt_responses_are_one_line_and_leave_earlier_outputs(folder: Path) -> None:
+    earlier = folder / "data/validate_responses/verdicts.parquet"
+    write_rows(earlier, [], Verdict)
+    before = earlier.read_bytes()
+    responses = folder / "data/generate_responses/responses.parquet"
+    responses.write_bytes(b"nonsense")
+    corrupt = run_stage(folder)
+    responses.unlink()
+    missing = run_stage(folder)
+    for result in (corrupt, missing):
+        assert result.returncode == 1
+        assert len([line for line in result.stderr.splitlines() if line.startswith("error: ")]) == 1
+    assert earlier.read_bytes() == before
+
+
+def test_without_docker_the_stage_ends_with_one_line_and_code_2(folder: Path) -> None:
+    result = run_stage(folder, DOCKER_HOST=f"unix://{folder}/none.sock")
+    assert result.returncode == 2
+    assert "does not answer; start it with `make sandbox`" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (folder / "metrics/validate_responses.json").exists()
+
+
+def test_the_sandbox_command_writes_one_row_a_program_in_their_order(folder: Path) -> None:
+    programs = folder / "programs.jsonl"
+    rows = [{"id": f"p{index}", "source": program} for index, program in enumerate(PROGRAMS)]
+    programs.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = folder / "verdicts.jsonl"
+    result = CliRunner().invoke(
+        sandbox_app, ["run", str(programs), "--out", str(out), "--workers", "1", "--timeout", "5"]
+    )
+    assert result.exit_code == 0, result.output
+    written = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["id"] for row in written] == ["p0", "p1", "p2", "p3", "p4"]
+    expected = {"id", "status", "seconds", "assertions", "stdout", "stderr", "isolation"}
+    assert all(set(row) == expected for row in written)
