@@ -41,7 +41,7 @@ has_runsc_runtime() {
 own_pid() {
     local pid
     pid=$(cat "$PID_FILE" 2>/dev/null) || return 1
-    [ -n "$pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$PID_FILE" || return 1
+    [ -n "$pid" ] && grep -qsF -- "$PID_FILE" "/proc/$pid/cmdline" || return 1
     printf '%s' "$pid"
 }
 
@@ -127,7 +127,7 @@ end_leftovers() {
     local file pid name
     grep -lsF -- "$RUN_DIR/exec" /proc/[0-9]*/cmdline | while IFS= read -r file; do
         pid=${file#/proc/} pid=${pid%/cmdline}
-        name=$(tr '\0' '\n' 2>/dev/null <"$file" | head -n 1) || continue
+        IFS= read -r -d '' name 2>/dev/null <"$file" || continue # its first word: the program
         case "${name##*/}" in containerd* | runsc*) kill -9 "$pid" 2>/dev/null || true ;; esac
     done
 }

@@ -32,7 +32,9 @@ fingerprint() {
     {
         printf '%s\n' "$EXTRAS" "$ROOT"
         "$1" --version
-        cat "$CONSTRAINTS" "$ROOT/pyproject.toml" "${BASH_SOURCE[0]}"
+        # Of pyproject.toml only what decides the packages: a change of the linter's settings installs nothing.
+        "$1" -c 'import sys, tomllib; t = tomllib.load(open(sys.argv[1], "rb")); print(t["build-system"], t["project"])' "$ROOT/pyproject.toml"
+        cat "$CONSTRAINTS" "${BASH_SOURCE[0]}"
     } | sha256sum | cut -d' ' -f1
 }
 
@@ -58,13 +60,18 @@ create_venv() {
     fi
 }
 
+# Prints the version of an installed package, or nothing. Arguments: the package.
+installed_version() {
+    "$VENV/bin/python" -c 'import importlib.metadata as m, sys; print(m.version(sys.argv[1]))' "$1" 2>/dev/null || true
+}
+
 # PyPI's torch for Linux is the CUDA build, gigabytes of it. The CPU build is asked for by name: first where pip looks
 # anyway (a mirror or a folder of wheels may have it), then at PyTorch's own index.
 install_cpu_torch() {
     local version
     version=$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' "$CONSTRAINTS")
     [ "$(uname -s)" = Linux ] || return 0 # elsewhere PyPI's torch is a CPU build
-    ! pip show torch 2>/dev/null | grep -qx "Version: $version+cpu" || return 0
+    [ "$(installed_version torch)" != "$version+cpu" ] || return 0
     say "installing torch $version (CPU build)"
     pip install --quiet --constraint "$CONSTRAINTS" "torch==$version+cpu" >>"$TOOLS/pip.log" 2>&1 ||
         pip install --quiet --no-deps --index-url "$TORCH_CPU_INDEX" "torch==$version+cpu" >>"$TOOLS/pip.log" 2>&1 ||

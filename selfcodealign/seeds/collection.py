@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from selfcodealign.errors import InputError
 from selfcodealign.params import CollectSeeds
 from selfcodealign.progress import progress
 from selfcodealign.records import Dropped, Seed
 from selfcodealign.seeds.draw import Draw
 from selfcodealign.seeds.extraction import extract_functions
-from selfcodealign.seeds.licences import PermittedLicences
+from selfcodealign.seeds.licences import PermittedLicences, spdx_expression
 from selfcodealign.seeds.parallel import ordered_map
 from selfcodealign.seeds.reasons import CollectReason
 from selfcodealign.seeds.sources import (
@@ -57,7 +58,7 @@ def sources_of(settings: CollectSeeds) -> list[Source]:
     """The sources that the settings name, in their order.
 
     Raises:
-        InputError: a permitted licence is no SPDX id.
+        InputError: a licence among the settings is no SPDX id or expression.
     """
     permitted = PermittedLicences(settings.licences)
     sources: list[Source] = []
@@ -65,7 +66,7 @@ def sources_of(settings: CollectSeeds) -> list[Source]:
         sources.append(StandardLibrary(permitted))
     if settings.python is not None and settings.python.packages:
         sources.append(InstalledPackages(settings.python.packages, permitted))
-    assumed = settings.assumed_licence
+    assumed = _assumed("assumed_licence", settings.assumed_licence)
     sources += [Folder(Path(folder), permitted, assumed_licence=assumed) for folder in settings.folders]
     sources += [RowFile(Path(file), permitted, assumed_licence=assumed) for file in settings.files]
     if settings.hub is not None:
@@ -78,11 +79,20 @@ def sources_of(settings: CollectSeeds) -> list[Source]:
                 revision=settings.hub.revision,
                 text_column=settings.hub.text_column,
                 licence_column=settings.hub.licence_column,
-                assumed_licence=settings.hub.licence,
+                assumed_licence=_assumed("hub.licence", settings.hub.licence),
                 max_files=settings.hub.max_files,
             )
         )
     return sources
+
+
+def _assumed(key: str, licence: str | None) -> str | None:
+    if licence is None:
+        return None
+    expression = spdx_expression(licence)
+    if expression is None:
+        raise InputError(f"collect_seeds.{key}: {licence!r} is no SPDX expression; see https://spdx.org/licenses")
+    return expression
 
 
 def collect_seeds(

@@ -50,15 +50,13 @@ def ordered_map(
             try:
                 results = future.result()
             except BrokenProcessPool:
-                # One of the chunks in flight killed its worker and with it the pool. Find the item: this chunk is
-                # done again one item a time, the chunks behind it in a new pool.
-                results = [_alone(function, item, on_crash) for item in chunk]
+                # One of the chunks in flight killed its worker, and with it the pool: each is done again by itself.
+                # The culprit may be a later chunk, so all of them are settled before the pool is opened anew.
                 pool.shutdown()
+                in_flight = [chunk, *(waiting for waiting, _ in pending)]
+                pending.clear()
+                results = _isolated(function, in_flight, on_crash)
                 pool = _pool(num_workers)
-                waiting = [waiting_chunk for waiting_chunk, _ in pending]
-                pending = deque(
-                    (waiting_chunk, pool.submit(_apply, function, waiting_chunk)) for waiting_chunk in waiting
-                )
             yield from results
     finally:
         pool.shutdown(cancel_futures=True)
@@ -79,9 +77,26 @@ def _apply(function: Callable[[ItemT], ResultT], chunk: list[ItemT]) -> list[Res
     return [function(item) for item in chunk]
 
 
-def _alone(function: Callable[[ItemT], ResultT], item: ItemT, on_crash: Callable[[ItemT], ResultT]) -> ResultT:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(function, item).result()
-        except BrokenProcessPool:
-            return on_crash(item)
+def _isolated(
+    function: Callable[[ItemT], ResultT], chunks: list[list[ItemT]], on_crash: Callable[[ItemT], ResultT]
+) -> list[ResultT]:
+    """Chunks in a process of their own; where it dies, the chunk's halves, down to the one item that kills it."""
+    results: list[ResultT] = []
+    waiting = chunks[::-1]
+    pool = _pool(1)
+    try:
+        while waiting:
+            chunk = waiting.pop()
+            try:
+                results.extend(pool.submit(_apply, function, chunk).result())
+            except BrokenProcessPool:
+                pool.shutdown()
+                pool = _pool(1)
+                if len(chunk) == 1:
+                    results.append(on_crash(chunk[0]))
+                else:
+                    middle = len(chunk) // 2
+                    waiting += [chunk[middle:], chunk[:middle]]
+    finally:
+        pool.shutdown()
+    return results

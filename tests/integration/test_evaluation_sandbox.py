@@ -128,8 +128,8 @@ def test_statuses_equal_those_of_evalplus_outside(
 def test_a_program_that_passes_only_the_base_tests_is_told_apart(humaneval: Benchmark, journal: Path) -> None:
     if not humaneval.has_plus_tests:
         pytest.skip("HumanEval+ is neither in the folders of params.yaml nor can it be downloaded")
-    # The base tests of HumanEval/2 hold three numbers.
-    code = "def truncate_number(number):\n    return {3.5: 0.5, 1.25: 0.25, 123.0: 0.0}.get(number)\n"
+    # HumanEval/2 has three base tests.
+    code = "def truncate_number(number):\n    return {3.5: 0.5, 1.33: 1.33 % 1, 123.456: 123.456 % 1}.get(number)\n"
     assert statuses(humaneval, {"HumanEval/2": [code]}, journal) == {"HumanEval/2": [("pass", "fail")]}
 
 
