@@ -22,7 +22,7 @@ PERMITTED = PermittedLicences(["MIT", "Apache-2.0", "BSD-3-Clause"])
         ("networkx", "BSD-3-Clause"),  # License-Expression
         ("funcy", "BSD-3-Clause"),  # "BSD" alone: its licence file decides
         ("numpy", "BSD-3-Clause"),  # the whole text in the License field
-        ("datasketch", "MIT"),
+        ("tabulate", "MIT"),
         ("transformers", "Apache-2.0"),  # free text "Apache 2.0 License"
         ("wcwidth", "MIT"),  # classifier only
         ("tree-sitter", "MIT"),
