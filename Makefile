@@ -34,7 +34,7 @@ test: lint types sandbox test-tools ## Lint, types and all tests, with the real 
 	@$(IN_VENV) python -m pytest $(ARGS)
 
 test-unit: setup ## Tests that need neither engine nor sandbox (seconds)
-	@$(IN_VENV) python -m pytest tests/unit $(ARGS)
+	@$(IN_VENV) python -m pytest -n auto tests/unit $(ARGS)
 
 test-tools:
 	@setup/command.sh "the report's browser test" chromium chromium chromedriver chromium-driver
