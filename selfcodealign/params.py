@@ -259,7 +259,8 @@ def load_params(path: Path) -> Params:
 
 
 def _explain(error: ValidationError) -> str:
-    faults = error.errors(include_url=False)
+    # A misspelt key is missing under its right name, too: what is too much says more than what is missing.
+    faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
     first = faults[0]
     key = ".".join(str(part) for part in first["loc"]) or "the file"
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""

@@ -53,6 +53,13 @@ def test_a_bad_value_is_one_line_that_names_the_key(tmp_path, change, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_misspelt_key_is_named_before_the_key_that_is_missing_for_it(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS.read_text().replace("  keep: passing", "  kep: passing"))
+    with pytest.raises(InputError, match=r"select_examples\.kep is not a known key"):
+        load_params(path)
+
+
 @pytest.mark.parametrize("text", ["", "a: [", "- 1\n- 2\n", "\x00"])
 def test_a_file_that_is_no_params_file_is_one_line(tmp_path, text):
     path = tmp_path / "params.yaml"
