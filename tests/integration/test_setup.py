@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 SOCKET_ADDRESS_MAX_BYTES = 107
+SKIP_TIMEOUT_S = 20  # half a second on an idle machine; installing takes minutes
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="starts a Docker daemon, which takes root")
 
@@ -100,7 +101,7 @@ def test_a_daemon_with_gvisor_is_started_once_and_its_address_written(checkout: 
 
     started = time.monotonic()
     assert run("docker.sh", checkout, "start").returncode == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SKIP_TIMEOUT_S
     assert own_daemons(checkout) == [pid]
 
     status = run("docker.sh", checkout, "status")
@@ -221,7 +222,7 @@ def test_a_second_setup_ends_within_seconds_and_changes_nothing():
     before = stamp.stat().st_mtime_ns
     started = time.monotonic()
     assert run("python.sh", ROOT, extras).returncode == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < SKIP_TIMEOUT_S
     assert stamp.stat().st_mtime_ns == before
 
 
