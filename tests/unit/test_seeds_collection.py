@@ -1,6 +1,5 @@
 """Collection: rows add up, and neither workers nor crashes nor the order of arrival change the result."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,17 +87,6 @@ def test_an_assumed_licence_that_is_no_licence_is_one_clear_line() -> None:
     settings = CollectSeeds(folders=["x"], licences=["MIT"], assumed_licence="whatever")
     with pytest.raises(InputError, match=r"collect_seeds\.assumed_licence"):
         sources_of(settings)
-
-
-def double_or_die(number: int) -> int:
-    if number == 300:
-        os._exit(1)
-    return 2 * number
-
-
-def test_an_item_that_kills_its_process_costs_only_itself() -> None:
-    results = list(ordered_map(double_or_die, range(500), num_workers=2, on_crash=lambda number: -number))
-    assert results == [-300 if number == 300 else 2 * number for number in range(500)]
 
 
 def test_items_are_read_only_a_bounded_number_ahead() -> None:
