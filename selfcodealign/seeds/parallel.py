@@ -43,7 +43,7 @@ def ordered_map(
     try:
         while True:
             for chunk in itertools.islice(chunks, num_workers * CHUNKS_IN_FLIGHT_PER_WORKER - len(pending)):
-                pending.append((chunk, pool.submit(_apply, function, chunk)))
+                pending.append((chunk, _submitted(pool, function, chunk)))
             if not pending:
                 return
             chunk, future = pending.popleft()
@@ -75,6 +75,18 @@ def _chunks(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:
 
 def _apply(function: Callable[[ItemT], ResultT], chunk: list[ItemT]) -> list[ResultT]:
     return [function(item) for item in chunk]
+
+
+def _submitted(
+    pool: ProcessPoolExecutor, function: Callable[[ItemT], ResultT], chunk: list[ItemT]
+) -> Future[list[ResultT]]:
+    """A chunk's future. A pool that broke since the last result refuses work: that, too, is the chunk's result."""
+    try:
+        return pool.submit(_apply, function, chunk)
+    except BrokenProcessPool as error:
+        failed: Future[list[ResultT]] = Future()
+        failed.set_exception(error)
+        return failed
 
 
 def _isolated(

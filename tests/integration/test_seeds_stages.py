@@ -1,9 +1,11 @@
 """The seed stages as commands, on real code, with the real type checker, `datasets` and worker processes."""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +163,13 @@ def double_or_die(number: int) -> int:
 def test_an_item_that_kills_its_process_costs_only_itself() -> None:
     results = list(ordered_map(double_or_die, range(500), num_workers=2, on_crash=lambda number: -number))
     assert results == [-300 if number == 300 else 2 * number for number in range(500)]
+
+
+def test_a_pool_that_breaks_between_two_results_loses_nothing() -> None:
+    results = ordered_map(abs, range(2000), num_workers=2, on_crash=lambda number: -number)
+    first = [next(results) for _ in range(10)]
+    for worker in multiprocessing.active_children():
+        worker.kill()
+        worker.join()
+    time.sleep(0.5)  # the pool notices on a thread of its own
+    assert [*first, *results] == list(range(2000))
