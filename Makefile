@@ -13,11 +13,11 @@ REPORT := data/write_report/report.html
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox repro test test-unit test-tools lint types format hooks doctor stop clean clean-all
+.PHONY: help setup sandbox repro test test-unit test-tools bench bench-sandbox lint types format hooks doctor stop clean clean-all
 .NOTPARALLEL:
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: ## Virtual environment .venv with the pinned packages
 	@setup/python.sh "$(EXTRAS)"
@@ -38,6 +38,14 @@ test-unit: setup ## Tests that need neither engine nor sandbox (seconds)
 
 test-tools:
 	@setup/command.sh "the report's browser test" chromium chromium chromedriver chromium-driver
+
+# Every bench-* target below.
+BENCHES := $(shell awk -F ':' '/^bench-[a-z]+:/ {print $$1}' $(firstword $(MAKEFILE_LIST)))
+
+bench: $(BENCHES) ## Measure everything against its peers
+
+bench-sandbox: sandbox ## The sandbox, side by side with other ways of running programs (about 10 minutes)
+	@$(IN_VENV) python -m benchmarks.sandbox $(ARGS)
 
 lint: setup ## Ruff (rules and format) and shellcheck
 	@$(IN_VENV) ruff check .
@@ -62,7 +70,7 @@ stop: ## Stop the Docker daemon that `make sandbox` started
 
 clean: ## Remove caches of tools and byte code (results, models and .venv stay)
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build ./*.egg-info
-	@find selfcodealign stages tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find selfcodealign stages benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-all: clean ## Also take back the daemon, its images, .venv, .tools and .cache (data/, models/ and DVC's cache stay)
 	@setup/docker.sh purge

@@ -1,0 +1,1 @@
+"""What `make bench` measures, each part against a peer in the same run."""

@@ -1,0 +1,121 @@
+"""Where the rest of the time goes: the parts of a program's time, by programs that leave parts out."""
+
+import ast
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.sandbox.systems import open_unisolated
+from benchmarks.sandbox.workloads import Workload
+from selfcodealign.errors import SandboxError
+from selfcodealign.sandbox import Program, Sandbox, SandboxSettings, open_sandbox
+
+RUNTIMES: tuple[Literal["runsc", "runc"], ...] = ("runsc", "runc")
+EMPTY = "def unused():\n    pass\n\n\nassert callable(unused)\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Milliseconds of one core for one program, medians of the rounds. All but `host_cpu` add up to `whole`.
+
+    Attributes:
+        between: empty program: before its clock starts and after it stops. Killing, cleaning, frames, pipes, the host.
+        process: empty program: its process on the supervisor's clock. Fork, giving up rights, report, end.
+        compile: parsing, counting assertions, compiling, loading what the compiler needs.
+        run: the program itself.
+        whole: all of it.
+        host_cpu: processor time of the host's side, all of it while programs run.
+    """
+
+    between: float
+    process: float
+    compile: float
+    run: float
+    whole: float
+    host_cpu: float
+
+    def as_dict(self) -> dict[str, float]:
+        """The parts by name, rounded."""
+        return {name: round(getattr(self, name), 2) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class _Steady:
+    """One set of programs while the sandbox is busy: milliseconds of a core, a program."""
+
+    wall: float
+    reported: float
+    host_cpu: float
+
+
+def break_down(runtime: Literal["runsc", "runc"], workload: Workload, num_rounds: int, num_cores: int) -> Parts:
+    """Take the time of a workload apart.
+
+    Each round runs the same number of programs three times: empty ones, the workload's with everything in a function
+    that is never called (compiled, not run), and the workload's as they are.
+
+    Args:
+        runtime: of our sandbox.
+        workload: programs that pass.
+        num_rounds: rounds, of which the median is taken.
+        num_cores: programs at the same time.
+    """
+    sets = [
+        [Program(f"empty-{number}", EMPTY) for number in range(len(workload.programs))],
+        [Program(program.id, only_compiled(program.source)) for program in workload.programs],
+        list(workload.programs),
+    ]
+    found: list[list[_Steady]] = [[], [], []]
+    settings = SandboxSettings(runtime=runtime, limits=workload.limits, num_workers=num_cores)
+    with open_sandbox(settings) as sandbox:
+        for _ in range(num_rounds):
+            for programs, steadies in zip(sets, found, strict=True):
+                steadies.append(_steady(sandbox, programs, num_cores))
+    empty, compiled, whole = ([steady.wall for steady in steadies] for steadies in found)
+    process = statistics.median(steady.reported for steady in found[0])
+    return Parts(
+        between=statistics.median(empty) - process,
+        process=process,
+        compile=statistics.median(compiled) - statistics.median(empty),
+        run=statistics.median(whole) - statistics.median(compiled),
+        whole=statistics.median(whole),
+        host_cpu=statistics.median(steady.host_cpu for steady in found[2]),
+    )
+
+
+def unisolated_whole_ms(workload: Workload, num_rounds: int, num_cores: int) -> float:
+    """The same figure as `Parts.whole`, of the process-per-program pool on the host."""
+    with open_unisolated(workload.limits, num_cores) as pool:
+        seconds = [pool.run(workload.programs).seconds for _ in range(num_rounds)]
+    return statistics.median(seconds) * 1000 * num_cores / len(workload.programs)
+
+
+def only_compiled(source: str) -> str:
+    """The program with everything in a function that is never called."""
+    tree = ast.parse(source)
+    function = ast.parse(EMPTY)
+    definition = function.body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        raise TypeError("EMPTY starts with a function")
+    definition.body = tree.body
+    return ast.unparse(function) + "\n"
+
+
+def _steady(sandbox: Sandbox, programs: Sequence[Program], num_cores: int) -> _Steady:
+    """Run programs; the clock runs from the first verdict to the last, so that the self-test is left out."""
+    reported: list[float] = []
+    started = started_cpu = 0.0
+    for _, verdict in sandbox.run_as_completed(programs):
+        if verdict.status != "passed":
+            raise SandboxError(f"{verdict.id} should pass and is {verdict.status}: {verdict.stderr.strip()[-200:]}")
+        if not reported:
+            started, started_cpu = time.monotonic(), time.process_time()
+        reported.append(verdict.seconds)
+    count = len(reported) - 1
+    return _Steady(
+        wall=(time.monotonic() - started) * 1000 * num_cores / count,
+        reported=statistics.fmean(reported) * 1000,
+        host_cpu=(time.process_time() - started_cpu) * 1000 / count,
+    )

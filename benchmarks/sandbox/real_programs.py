@@ -1,0 +1,111 @@
+"""Real programs: exemplars, reference solutions of the benchmarks, what models wrote."""
+
+import ast
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from selfcodealign.errors import InputError, PrerequisiteError
+from selfcodealign.evaluation import OVERRIDE_VARIABLES, Benchmark, import_benchmarks, load_benchmark, read_samples
+from selfcodealign.generation import as_program, load_exemplars
+from selfcodealign.params import ImportBenchmarks, load_params
+from selfcodealign.records import Response, read_rows
+from selfcodealign.sandbox import Program
+from selfcodealign.stage import cache_folder
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ("humaneval_plus", "mbpp_plus")
+
+logger = logging.getLogger(__name__)
+
+
+def exemplar_programs() -> list[Program]:
+    """Answers of the exemplars with their tests, and their seeds with one assertion: 2 an exemplar."""
+    programs = []
+    for exemplar in load_exemplars():
+        programs.append(Program(f"exemplar/{exemplar.name}", as_program(exemplar.code, exemplar.tests)))
+        seed = as_program(exemplar.seed, f"assert {_last_name(exemplar.seed)}.__doc__")
+        programs.append(Program(f"seed/{exemplar.name}", seed))
+    return programs
+
+
+def _last_name(source: str) -> str:
+    named = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return named[-1].name
+
+
+def find_benchmarks(folders: Sequence[str] | None = None) -> list[Benchmark]:
+    """HumanEval+ and MBPP+, those of them that this machine has or can download.
+
+    Args:
+        folders: where to look beside EvalPlus's own places; None: the folders of `params.yaml`.
+    """
+    from appdirs import user_cache_dir
+
+    if folders is None:
+        folders = load_params(ROOT / "params.yaml").import_benchmarks.folders
+    found = []
+    for name in BENCHMARKS:
+        with tempfile.TemporaryDirectory(prefix="bench-sandbox-") as destination:
+            try:
+                import_benchmarks(
+                    ImportBenchmarks.model_validate({"names": [name], "folders": list(folders)}),
+                    Path(destination),
+                    root=ROOT,
+                    overrides={key: os.environ[key] for key in OVERRIDE_VARIABLES.values() if os.environ.get(key)},
+                    evalplus_cache=Path(user_cache_dir("evalplus")),
+                    download_folder=cache_folder() / "benchmarks",
+                )
+            except PrerequisiteError as error:
+                logger.warning("%s", error)
+                continue
+            found.append(load_benchmark(Path(destination), name))
+    return found
+
+
+def reference_programs(benchmark: Benchmark) -> list[Program]:
+    """The reference solution of each task with the task's own assertions."""
+    solutions = {task_id: task["prompt"] + task["canonical_solution"] for task_id, task in benchmark.tasks.items()}
+    return [
+        Program(f"{task_id} (reference)", _with_assertions(benchmark, task_id, solution))
+        for task_id, solution in solutions.items()
+    ]
+
+
+def sample_programs(path: Path, benchmarks: Sequence[Benchmark]) -> list[Program]:
+    """What a model wrote for the tasks of a benchmark, in EvalPlus's format, with the tasks' own assertions.
+
+    Raises:
+        InputError: the file is not readable, or has samples of none of the benchmarks.
+    """
+    refused = InputError(f"{path}: no benchmark is there that it could have samples of")
+    for benchmark in benchmarks:
+        try:
+            by_task = read_samples(path, benchmark).by_task
+        except InputError as error:
+            refused = error
+            continue
+        return [
+            Program(f"{task_id} ({path}, {number})", _with_assertions(benchmark, task_id, solution))
+            for task_id, solutions in by_task.items()
+            for number, solution in enumerate(solutions)
+        ]
+    raise refused
+
+
+def response_programs(path: Path) -> list[Program]:
+    """Responses of a run of the pipeline with their own tests.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    return [Program(f"response/{row.id}", row.program) for row in read_rows(path, Response)]
+
+
+def _with_assertions(benchmark: Benchmark, task_id: str, solution: str) -> str:
+    task = benchmark.tasks[task_id]
+    if task.get("assertion"):  # MBPP
+        return as_program(solution, task["assertion"])
+    return as_program(solution, f"{task['test']}\n\ncheck({task['entry_point']})")

@@ -1,0 +1,109 @@
+"""The tables for people."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.sandbox.breakdown import Parts
+from benchmarks.sandbox.flat import LongRun
+from benchmarks.sandbox.parity import Parity
+from benchmarks.sandbox.rates import OURS, WorkloadRates, time_limit_floor_s
+
+WIDTH = 118
+RATE_COLUMNS = ("programs/s", "ms x core each", "time / ours", "least .. greatest", "programs run", "differing")
+PARTS = {
+    "between": "between programs: kill, clean, frames, pipes, host",
+    "process": "process: fork, give up rights, report, end",
+    "compile": "compile, with assertions counted",
+    "run": "run",
+}
+
+
+def console() -> Console:
+    """A console for standard output whose tables are not folded where there is no terminal."""
+    return Console(width=WIDTH, highlight=False)
+
+
+def show_rates(measured: WorkloadRates, num_cores: int) -> None:
+    """Print the rates of all systems on one workload, and their times over ours."""
+    workload = measured.workload
+    limits = f"time limit {workload.limits.timeout_s:g} s, memory {workload.limits.memory_mib} MiB"
+    title = f"{workload.name}: {len(workload.programs)} programs, {num_cores} cores, {limits}"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("system")
+    for column in RATE_COLUMNS:
+        table.add_column(column, justify="right")
+    ours = measured.rates[OURS]
+    for rate in measured.rates.values():
+        median, least, greatest = rate.times_ours(ours)
+        name = f"{rate.name} ({measured.isolation})" if rate is ours else rate.name
+        table.add_row(
+            name,
+            f"{rate.programs_per_second:.1f}",
+            f"{1000 * num_cores / rate.programs_per_second:.1f}",
+            "1" if rate is ours else f"{median:.2f}",
+            "" if rate is ours else f"{least:.2f} .. {greatest:.2f}",
+            f"{rate.num_programs}{' (sample)' if rate.is_sampled else ''}",
+            str(len(rate.differing)),
+        )
+    out = console()
+    out.print(table)
+    floor_s = time_limit_floor_s(workload, num_cores)
+    if floor_s:
+        rate_at_best = len(workload.programs) / floor_s
+        out.print(
+            f"Programs that time out take {floor_s:.0f} s of it in every system that gives each its time, one a core:"
+            f" none of these comes beyond {rate_at_best:.1f} programs/s."
+        )
+    out.print()
+
+
+def show_parts(parts: Mapping[str, Parts], unisolated_ms: float) -> None:
+    """Print where the time goes, with a column for each runtime of ours."""
+    table = Table(title="where the time goes: ms x core / program", title_justify="left", title_style="bold")
+    table.add_column("part (of the exemplars)")
+    for runtime in parts:
+        table.add_column(f"ours, {runtime}", justify="right")
+    table.add_column("unisolated pool", justify="right")
+    for name, text in PARTS.items():
+        table.add_row(text, *[f"{getattr(part, name):.2f}" for part in parts.values()], "")
+    table.add_row("all", *[f"{part.whole:.2f}" for part in parts.values()], f"{unisolated_ms:.2f}", style="bold")
+    table.add_row("(processor time of the host's side)", *[f"{part.host_cpu:.2f}" for part in parts.values()], "")
+    out = console()
+    out.print(table)
+    out.print()
+
+
+def show_parity(parity: Parity) -> None:
+    """Print how many statuses agree, and every program with two."""
+    out = console()
+    same = parity.num_programs - len(parity.differences)
+    out.print(f"{same} of {parity.num_programs} programs have the same status under gVisor and runc.")
+    out.print("statuses under gVisor: " + ", ".join(f"{count} {name}" for name, count in parity.statuses.items()))
+    for difference in parity.differences:
+        note = " (unsteady: changes under one runtime alone)" if difference.is_unsteady else ""
+        out.print(f"\n{difference.id}{note}", markup=False)
+        for runtime, verdict in difference.verdicts.items():
+            again = ", ".join(difference.repeated[runtime])
+            tail = " | ".join(verdict.stderr.strip().splitlines()[-2:])[-WIDTH:]
+            out.print(f"  {runtime}: {verdict.status} (again: {again}) {tail}", markup=False)
+    out.print()
+
+
+def show_long_run(run: LongRun) -> None:
+    """Print each tenth of a long run, and what it left."""
+    title = f"{run.num_programs} programs in one run ({run.isolation})"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in ("tenth", "programs/s", "our memory, MiB", "memory available, MiB"):
+        table.add_column(column, justify="right")
+    for number, part in enumerate(run.parts, start=1):
+        table.add_row(
+            str(number), f"{part.programs_per_second:.1f}", f"{part.own_mib:.0f}", f"{part.available_mib:.0f}"
+        )
+    out = console()
+    out.print(table)
+    out.print(f"last tenth over first: {run.last_over_first:.3f}; memory grew by {run.growth_mib:.1f} MiB")
+    left = ", ".join(f"{len(names)} {what}" for what, names in run.left.items())
+    out.print(f"wrong verdicts: {len(run.wrong)}; left behind: {left}")
+    out.print()
