@@ -62,6 +62,8 @@ def estimate_run(params: Params, metrics: Path, num_seeds: int | None = None) ->
     step, responses = _generation("generate_responses", asked, params.generate_responses.max_new_tokens, metrics)
     steps.append(step)
     steps.append(_validation(responses, metrics))
+    if params.validate_responses.test_strength:
+        steps.append(_test_strength(responses, params.validate_responses.max_mutants, metrics))
     steps += [
         _evaluation(params, model, benchmark, metrics)
         for model in params.evaluate_model.models
@@ -92,6 +94,20 @@ def _validation(programs: int, metrics: Path) -> StepEstimate:
     rate = _read(metrics / "validate_responses.json").get("programs_per_second")
     hours = programs / rate / 3600 if rate else None
     return StepEstimate("validate_responses", programs, 0, hours, is_measured=rate is not None)
+
+
+def _test_strength(responses: int, max_mutants: int, metrics: Path) -> StepEstimate:
+    """Of each passing response its mutants, as many as there may be, and once more with markers in its branches."""
+    measured = _read(metrics / "validate_responses.json")
+    statuses = measured.get("statuses", {})
+    judged = sum(statuses.values())
+    passing = round(responses * statuses.get("passed", 0) / judged) if judged else responses
+    found = measured.get("test_strength", {})
+    per_response = (found["mutants"] / found["responses"] if found.get("responses") else max_mutants) + 1
+    programs = round(passing * per_response)
+    rate = found.get("programs_per_second") or measured.get("programs_per_second")
+    hours = programs / rate / 3600 if rate else None
+    return StepEstimate("validate_responses test_strength", programs, 0, hours, is_measured=rate is not None)
 
 
 def _evaluation(params: Params, model: str, benchmark: str, metrics: Path) -> StepEstimate:

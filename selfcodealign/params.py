@@ -165,6 +165,15 @@ class Sandbox(Section):
     num_workers: NonNegative = Field(default=0, description="programs at the same time; 0: one a core")
 
 
+class ValidateResponses(Section):
+    """What is measured of the responses that pass."""
+
+    test_strength: bool = Field(
+        default=False, description="measure the tests of passing responses: mutants killed and branches taken"
+    )
+    max_mutants: Count = Field(default=20, description="mutants of one response at most, a sample drawn by id")
+
+
 class SelectExamples(Section):
     """Which responses become training pairs."""
 
@@ -172,6 +181,16 @@ class SelectExamples(Section):
         description="passing: the method; failing and all (well-formed, whatever the verdict): the paper's controls"
     )
     one_per_task: bool = Field(description="one response a task, drawn by id; false: all that survive the other rules")
+    choice: Literal["random", "strongest"] = Field(
+        default="random",
+        description="which response of a task: random: drawn by id; strongest: the one with the strongest tests",
+    )
+    min_mutation_score: Share | None = Field(
+        default=None, description="share of mutants that the tests kill at least; null: any"
+    )
+    min_branch_coverage: Share | None = Field(
+        default=None, description="share of branches that the tests take at least; null: any"
+    )
     max_instruction_words: Count = Field(description="words of a task at most")
     jaccard: Share = Field(description="Jaccard similarity from which two pairs are near-duplicates")
     max_examples: Count | None = Field(default=None, description="pairs at most, drawn by id; null: all")
@@ -228,6 +247,9 @@ class Params(Section):
     generate_concepts: GenerateConcepts
     generate_instructions: GenerateInstructions
     generate_responses: GenerateResponses
+    validate_responses: ValidateResponses = Field(
+        default=ValidateResponses(), description="what is measured of the responses that pass"
+    )
     select_examples: SelectExamples
     finetune_model: FinetuneModel
     evaluate_model: EvaluateModel

@@ -128,6 +128,22 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Strength:
+    """How much the tests of one passing response notice: mutants killed, branches taken."""
+
+    id: str = column("id of the response")
+    num_mutants: int = column("mutants of the response's code that were run with its tests: a bounded, seeded sample")
+    num_killed: int = column("those that the tests noticed: any verdict but passed and vacuous")
+    mutation_score: float | None = column("killed mutants per mutant, 0 to 1; null: unknown")
+    num_branches: int = column("arms of the code's conditions, loops, handlers and cases")
+    num_hit: int = column("those that the tests took")
+    branch_coverage: float | None = column("arms taken per arm, 0 to 1; 1 for code without any; null: unknown")
+    score_unknown: str = column("why there is no mutation score, snake_case; empty if there is one")
+    coverage_unknown: str = column("why there is no branch coverage, snake_case; empty if there is one")
+    survivors: list[str] = column("the mutants that the tests did not notice: line, kind, and what was changed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One turn of a chat."""
 
@@ -175,14 +191,17 @@ RecordT = TypeVar("RecordT")
 
 
 def arrow_schema(record: type[Any]) -> pa.Schema:
-    """The Arrow schema of a record class: one non-null column a field, its description as metadata."""
+    """The Arrow schema of a record class: one column a field, its description as metadata.
+
+    Columns are non-null, but for fields that may be None.
+    """
     hints = typing.get_type_hints(record)
     return pa.schema(
         [
             pa.field(
                 spec.name,
                 _arrow_type(hints[spec.name]),
-                nullable=False,
+                nullable=isinstance(hints[spec.name], types.UnionType),
                 metadata={"description": str(spec.metadata.get("description", ""))},
             )
             for spec in dataclasses.fields(record)
@@ -194,6 +213,8 @@ def _arrow_type(hint: Any) -> pa.DataType:
     plain: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     if hint in plain:
         return plain[hint]
+    if isinstance(hint, types.UnionType) and len(hint.__args__) == 2 and hint.__args__[1] is types.NoneType:
+        return _arrow_type(hint.__args__[0])
     if isinstance(hint, types.GenericAlias) and hint.__origin__ is list:
         return pa.list_(_arrow_type(hint.__args__[0]))
     if dataclasses.is_dataclass(hint):

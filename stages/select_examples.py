@@ -18,7 +18,7 @@ from selfcodealign.curation import (
 )
 from selfcodealign.evaluation import load_benchmark_texts
 from selfcodealign.params import load_params
-from selfcodealign.records import Concepts, Example, Instruction, Response, Seed, Verdict, by_id, read_rows
+from selfcodealign.records import Concepts, Example, Instruction, Response, Seed, Strength, Verdict, by_id, read_rows
 from selfcodealign.stage import run_stage, stage_run, write_step
 
 NAME = "select_examples"
@@ -33,6 +33,8 @@ def main(
     / "generate_responses/responses.parquet",
     verdicts_path: Annotated[Path, typer.Option("--verdicts", help="What the sandbox saw of each.")] = DATA
     / "validate_responses/verdicts.parquet",
+    strengths_path: Annotated[Path, typer.Option("--strengths", help="How strong their tests are.")] = DATA
+    / "validate_responses/strength.parquet",
     instructions_path: Annotated[Path, typer.Option("--instructions", help="Tasks of the responses.")] = DATA
     / "generate_instructions/instructions.parquet",
     concepts_path: Annotated[Path, typer.Option("--concepts", help="Concepts, counted for the card.")] = DATA
@@ -48,21 +50,23 @@ def main(
 ) -> None:
     """Select training pairs from the judged responses, and write them as a dataset with its card.
 
-    A response is kept if it passed with live, related tests, has no placeholder, answers a task that is not too long,
-    holds no text of an evaluated benchmark, and repeats no other pair; one a task. `dropped.parquet` says of every
-    other response why not. `datasets.load_dataset("data/select_examples")` reads the pairs.
+    A response is kept if it passed with live, related (and, if asked for, strong) tests, has no placeholder, answers a
+    task that is not too long, holds no text of an evaluated benchmark, and repeats no other pair; one a task.
+    `dropped.parquet` says of every other response why not. `datasets.load_dataset("data/select_examples")` reads the
+    pairs.
     """
     params = load_params(params_path)
     section = params.select_examples
     responses = read_rows(responses_path, Response)
     verdicts = by_id(read_rows(verdicts_path, Verdict))
+    settings = SelectionSettings(**section.model_dump(), seed=params.seed)
+    strengths = by_id(read_rows(strengths_path, Strength)) if settings.needs_strength else {}
     instructions = by_id(read_rows(instructions_path, Instruction))
     seeds = by_id(read_rows(seeds_path, Seed))
     num_concepts = len(read_rows(concepts_path, Concepts))
     benchmarks = load_benchmark_texts(benchmarks_path)
     with stage_run(NAME, metrics_path) as run:
-        settings = SelectionSettings(**section.model_dump(), seed=params.seed)
-        selection = select_examples(responses, verdicts, instructions, seeds, benchmarks, settings)
+        selection = select_examples(responses, verdicts, instructions, seeds, benchmarks, settings, strengths)
         write_step(run, out / EXAMPLES_FILE, selection.examples, Example, selection.dropped)
         write_hits(out / "decontamination.jsonl", selection.hits)
         reasons = Counter(row.reason for row in selection.dropped)

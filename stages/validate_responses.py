@@ -3,15 +3,25 @@
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from selfcodealign.journal import open_journal
-from selfcodealign.params import load_params
+from selfcodealign.params import Params, load_params
 from selfcodealign.progress import progress
-from selfcodealign.records import Dropped, Response, Verdict, read_rows, write_rows
-from selfcodealign.sandbox import Limits, Program, SandboxSettings, Status, open_sandbox, run_journalled
+from selfcodealign.records import Dropped, Response, Strength, Verdict, read_rows, write_rows
+from selfcodealign.sandbox import (
+    Limits,
+    Program,
+    SandboxSettings,
+    Status,
+    measure_strength,
+    open_sandbox,
+    passing_subjects,
+    run_journalled,
+    summarise_strength,
+)
 from selfcodealign.stage import cache_folder, run_stage, stage_run
 
 NAME = "validate_responses"
@@ -19,9 +29,9 @@ FOLDER = Path("data") / NAME
 
 
 def main(
-    params_path: Annotated[Path, typer.Option("--params", help="Params file; section `sandbox`.")] = Path(
-        "params.yaml"
-    ),
+    params_path: Annotated[
+        Path, typer.Option("--params", help="Params file; sections `sandbox` and `validate_responses`.")
+    ] = Path("params.yaml"),
     responses_path: Annotated[Path, typer.Option("--responses", help="Responses to run.")] = Path(
         "data/generate_responses/responses.parquet"
     ),
@@ -30,6 +40,9 @@ def main(
     dropped_path: Annotated[
         Path, typer.Option("--dropped", help="Responses that the sandbox could not judge.")
     ] = FOLDER / "dropped.parquet",
+    strengths_path: Annotated[
+        Path, typer.Option("--strengths", help="How strong the tests of passing responses are; empty if not measured.")
+    ] = FOLDER / "strength.parquet",
     metrics_path: Annotated[Path, typer.Option("--metrics", help="Counts by status, rate.")] = Path(
         f"metrics/{NAME}.json"
     ),
@@ -39,8 +52,12 @@ def main(
     A response passes if its program runs past its last statement and at least one assertion about its own code is
     executed. Verdicts are journalled as they arrive: a run that was killed asks only for the rest. Responses that the
     sandbox itself could not judge, after retries, are dropped with the reason `sandbox_error`.
+
+    With `validate_responses.test_strength`, mutants of each passing response are run with its tests, to see how many
+    the tests notice, and so is the response with markers in its branches, to see how many the tests take.
     """
-    params = load_params(params_path).sandbox
+    loaded = load_params(params_path)
+    params = loaded.sandbox
     responses = read_rows(responses_path, Response)
     settings = SandboxSettings(
         runtime=params.runtime,
@@ -64,6 +81,11 @@ def main(
             verdicts, counts = run_journalled(sandbox, programs, journal, show)
             seconds = time.monotonic() - started
             run.record(isolation=sandbox.isolation, image=sandbox.image_id)
+        strengths: list[Strength] = []
+        if loaded.validate_responses.test_strength:
+            strengths, found = _measure(responses, verdicts, settings, loaded)
+            run.record(test_strength=found)
+        write_rows(strengths_path, strengths, Strength)
         kept = [verdict for verdict in verdicts if verdict.status != Status.SANDBOX_ERROR]
         write_rows(verdicts_path, kept, Verdict)
         write_rows(dropped_path, _dropped(responses, verdicts), Dropped)
@@ -77,6 +99,21 @@ def main(
             duplicates=counts.duplicates,
             programs_per_second=round(counts.asked / seconds, 2) if counts.asked else None,
         )
+
+
+def _measure(
+    responses: list[Response], verdicts: list[Verdict], settings: SandboxSettings, params: Params
+) -> tuple[list[Strength], dict[str, Any]]:
+    with open_journal(cache_folder() / "verdicts.sqlite") as journal, progress("mutants") as shown:
+        strengths, counts = measure_strength(
+            passing_subjects(responses, verdicts),
+            settings,
+            journal,
+            max_mutants=params.validate_responses.max_mutants,
+            seed=params.seed,
+            on_verdict=lambda _: shown.advance(),
+        )
+    return strengths, summarise_strength(strengths, counts)
 
 
 def _dropped(responses: list[Response], verdicts: list[Verdict]) -> list[Dropped]:

@@ -25,6 +25,7 @@ TABLES = (
     ("seed", "collect_seeds/seeds.parquet"),
 )
 VERDICTS = "validate_responses/verdicts.parquet"
+STRENGTHS = "validate_responses/strength.parquet"
 PARENT_COLUMNS = {
     "example": "response_id",
     "response": "instruction_id",
@@ -162,7 +163,13 @@ def _row_steps(kind: str, row: Row, data: Path, *, is_start: bool) -> Iterator[S
     if kind == "response":
         for verdict in _rows(data / VERDICTS, pc.field("id") == row_id):
             seen = f"{verdict['status']} in {verdict['seconds']:.2f} s, {verdict['assertions']} assertions"
-            yield Step("verdict", row_id, (f"{seen}, {verdict['isolation']}",))
+            strengths = _rows(data / STRENGTHS, pc.field("id") == row_id)
+            yield Step("verdict", row_id, (f"{seen}, {verdict['isolation']}", *map(_strength, strengths)))
+
+
+def _strength(row: Row) -> str:
+    killed = f"{row['num_killed']} of {row['num_mutants']} mutants"
+    return f"its tests kill {killed} and take {row['num_hit']} of {row['num_branches']} branches"
 
 
 def _facts(kind: str, row: Row) -> tuple[str, ...]:

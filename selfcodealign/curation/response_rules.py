@@ -6,7 +6,7 @@ from typing import Literal
 
 from selfcodealign.curation.normalised_code import parse_python
 from selfcodealign.curation.syntax_rules import has_live_assertion, is_code_tested, placeholder
-from selfcodealign.records import Response, Verdict
+from selfcodealign.records import Response, Strength, Verdict
 
 
 class SelectReason(StrEnum):
@@ -19,6 +19,7 @@ class SelectReason(StrEnum):
     UNPARSABLE = "unparsable"
     TESTS_WITHOUT_ASSERTION = "tests_without_assertion"
     TESTS_UNRELATED = "tests_unrelated"
+    WEAK_TESTS = "weak_tests"
     LONG_INSTRUCTION = "long_instruction"
     BENCHMARK_TEXT = "benchmark_text"
     NEAR_DUPLICATE_TASK = "near_duplicate_task"
@@ -37,6 +38,10 @@ class SelectionSettings:
     Attributes:
         keep: `passing` is the method; `failing` (it ran, and did not pass) and `all` are the paper's controls.
         one_per_task: keep one response a task; else all that survive the rules.
+        choice: which response of a task comes first: `random`, drawn by id; or `strongest`, the one whose tests kill
+            the largest share of mutants, among equals take the largest share of branches, among equals drawn by id.
+        min_mutation_score: share of mutants that the tests must kill; None: any. An unknown score is too low.
+        min_branch_coverage: share of branches that the tests must take; None: any. Likewise.
         max_instruction_words: words of a task at most.
         jaccard: similarity of word 5-gram sets from which two tasks, responses or codes are near-duplicates.
         max_examples: pairs at most, drawn by id; None for all.
@@ -45,17 +50,30 @@ class SelectionSettings:
 
     keep: Literal["passing", "failing", "all"] = "passing"
     one_per_task: bool = True
+    choice: Literal["random", "strongest"] = "random"
+    min_mutation_score: float | None = None
+    min_branch_coverage: float | None = None
     max_instruction_words: int = 200
     jaccard: float = 0.7
     max_examples: int | None = None
     seed: int = 0
+
+    @property
+    def needs_strength(self) -> bool:
+        """Whether anything here is about the strength of tests."""
+        minima = (self.min_mutation_score, self.min_branch_coverage)
+        return self.choice == "strongest" or minima != (None, None)
 
 
 Fault = tuple[SelectReason, str]
 
 
 def find_fault(
-    response: Response, verdict: Verdict | None, instruction: str, settings: SelectionSettings
+    response: Response,
+    verdict: Verdict | None,
+    instruction: str,
+    settings: SelectionSettings,
+    strength: Strength | None = None,
 ) -> Fault | None:
     """The first rule that a response breaks by itself.
 
@@ -64,6 +82,7 @@ def find_fault(
         verdict: what the sandbox saw; None if it never ran.
         instruction: the task.
         settings: how pairs are selected.
+        strength: how strong its tests are; None if that was not measured.
 
     Returns:
         The reason and what exactly was found, or None if the response may become a pair.
@@ -72,10 +91,27 @@ def find_fault(
     if fault is not None or verdict is None:
         return fault
     fault = _program_fault(response, verdict)
+    if fault is None and strength is not None:
+        fault = _weakness(strength, settings)
     num_words = len(instruction.split())
     if fault is None and num_words > settings.max_instruction_words:
         fault = SelectReason.LONG_INSTRUCTION, f"{num_words} words"
     return fault
+
+
+def _weakness(strength: Strength, settings: SelectionSettings) -> Fault | None:
+    measured = (
+        ("mutation score", strength.mutation_score, settings.min_mutation_score, strength.score_unknown),
+        ("branch coverage", strength.branch_coverage, settings.min_branch_coverage, strength.coverage_unknown),
+    )
+    for name, value, minimum, unknown in measured:
+        if minimum is None:
+            continue
+        if value is None:
+            return SelectReason.WEAK_TESTS, f"{name} unknown: {unknown}"
+        if value < minimum:
+            return SelectReason.WEAK_TESTS, f"{name} {value:.2f}, at least {minimum:.2f} is asked for"
+    return None
 
 
 def _verdict_fault(verdict: Verdict | None, settings: SelectionSettings) -> Fault | None:

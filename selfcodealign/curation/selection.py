@@ -2,9 +2,10 @@
 
 The rules, in order. First those that look at one response alone, so that a response which cannot be kept never takes
 the place of one that can: verdict, placeholders, tests, length of the task, benchmark text. Then, between tasks,
-near-duplicate tasks. Then rounds: each task without a pair puts forward its next response, in a drawn order, and the
-response is kept if no kept one repeats it (exactly, in its set of names, or nearly). A task whose drawn response
-repeats another pair thus gets a second chance, and near-copies among the samples of one task cost nothing.
+near-duplicate tasks. Then rounds: each task without a pair puts forward its next response, in a drawn order (or the one
+with the strongest tests first), and the response is kept if no kept one repeats it (exactly, in its set of names, or
+nearly). A task whose drawn response repeats another pair thus gets a second chance, and near-copies among the samples
+of one task cost nothing.
 """
 
 from collections import Counter
@@ -20,7 +21,18 @@ from selfcodealign.curation.syntax_rules import defined_names
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation import BenchmarkText
 from selfcodealign.progress import progress
-from selfcodealign.records import Dropped, Example, Instruction, Message, Response, Seed, Verdict, derived_seed, row_id
+from selfcodealign.records import (
+    Dropped,
+    Example,
+    Instruction,
+    Message,
+    Response,
+    Seed,
+    Strength,
+    Verdict,
+    derived_seed,
+    row_id,
+)
 
 Parents = tuple[Instruction, Seed]
 
@@ -48,7 +60,8 @@ class _Candidate:
     status: str
     key: bytes
     names: frozenset[str]
-    draw: tuple[int, str]
+    rank: tuple[float, float, int, str]
+    strength: Strength | None
 
     @property
     def task(self) -> str:
@@ -79,6 +92,7 @@ def select_examples(
     seeds: Mapping[str, Seed],
     benchmarks: Sequence[BenchmarkText],
     settings: SelectionSettings,
+    strengths: Mapping[str, Strength] | None = None,
 ) -> Selection:
     """Select the training pairs. The order of the rows does not matter: every draw derives from ids.
 
@@ -89,20 +103,23 @@ def select_examples(
         seeds: the seeds, by id.
         benchmarks: texts that no pair may hold, one entry a task of a benchmark.
         settings: how pairs are selected.
+        strengths: how strong the tests are, by response id; needed if the settings ask for it.
 
     Returns:
         The pairs, the dropped responses and the benchmark hits; responses in = pairs + dropped.
 
     Raises:
-        InputError: two responses have one id, or the instruction or seed of a response is not among the rows.
+        InputError: two responses have one id, the instruction or seed of a response is not among the rows, or the
+            settings ask for a strength of tests that was not measured.
 
     Source: SelfCodeAlign, section 3; the order of the rules is ours and keeps the most pairs.
     """
     if len({response.id for response in responses}) != len(responses):
         raise InputError("two responses have the same id; rerun generate_responses")
+    strengths = _strengths(responses, verdicts, strengths or {}, settings)
     parents = {response.id: _parents(response, instructions, seeds) for response in responses}
     outcome = _Outcome()
-    candidates = _candidates(responses, verdicts, instructions, benchmarks, settings, outcome)
+    candidates = _candidates(responses, verdicts, strengths, instructions, benchmarks, settings, outcome)
     survivors = _one_task_each(candidates, instructions, settings, outcome)
     pool = Counter(candidate.task for candidate in survivors)
     kept = sorted(_rounds(survivors, settings, outcome), key=lambda candidate: _drawn(candidate, settings))
@@ -119,6 +136,35 @@ def select_examples(
     )
 
 
+def _strengths(
+    responses: Sequence[Response],
+    verdicts: Mapping[str, Verdict],
+    strengths: Mapping[str, Strength],
+    settings: SelectionSettings,
+) -> Mapping[str, Strength]:
+    """The strengths that the settings ask for; none if they do not."""
+    if not settings.needs_strength:
+        return {}
+    if settings.keep != "passing":
+        raise InputError(
+            f"select_examples.keep = {settings.keep}: only passing responses have a test strength; set choice to random"
+            " and min_mutation_score and min_branch_coverage to null"
+        )
+    passed = (response.id for response in responses if _status(verdicts, response) == "passed")
+    missing = sum(response_id not in strengths for response_id in passed)
+    if missing:
+        raise InputError(
+            f"select_examples asks for the strength of tests, which {missing} passing responses lack; set"
+            " validate_responses.test_strength to true and rerun validate_responses (`dvc repro`)"
+        )
+    return strengths
+
+
+def _status(verdicts: Mapping[str, Verdict], response: Response) -> str:
+    verdict = verdicts.get(response.id)
+    return "" if verdict is None else verdict.status
+
+
 def _parents(response: Response, instructions: Mapping[str, Instruction], seeds: Mapping[str, Seed]) -> Parents:
     instruction = instructions.get(response.instruction_id)
     seed = seeds.get(response.seed_id)
@@ -131,6 +177,7 @@ def _parents(response: Response, instructions: Mapping[str, Instruction], seeds:
 def _candidates(
     responses: Sequence[Response],
     verdicts: Mapping[str, Verdict],
+    strengths: Mapping[str, Strength],
     instructions: Mapping[str, Instruction],
     benchmarks: Sequence[BenchmarkText],
     settings: SelectionSettings,
@@ -142,7 +189,8 @@ def _candidates(
         for response in responses:
             verdict = verdicts.get(response.id)
             instruction = instructions[response.instruction_id].instruction
-            fault = find_fault(response, verdict, instruction, settings)
+            strength = strengths.get(response.id)
+            fault = find_fault(response, verdict, instruction, settings, strength)
             if fault is None:
                 hits = decontaminator.hits(response.id, "\n\n".join((instruction, response.response, response.tests)))
                 outcome.hits += hits
@@ -150,27 +198,42 @@ def _candidates(
                     detail = f"{hits[0].benchmark} {hits[0].task_id}: {hits[0].how.value}: {hits[0].matched}"
                     fault = (SelectReason.BENCHMARK_TEXT, detail)
             if fault is None and verdict is not None:
-                candidates.append(_candidate(response, verdict, settings))
+                candidates.append(_candidate(response, verdict, strength, settings))
             elif fault is not None:
                 outcome.drop(response, *fault)
             bar.advance(note=f"{len(candidates)} left")
     return candidates
 
 
-def _candidate(response: Response, verdict: Verdict, settings: SelectionSettings) -> _Candidate:
+def _candidate(
+    response: Response, verdict: Verdict, strength: Strength | None, settings: SelectionSettings
+) -> _Candidate:
     module = parse_python(response.code)
+    is_ranked = strength is not None and settings.choice == "strongest"
     return _Candidate(
         response=response,
         status=verdict.status,
         key=whitespace_free_key(response.response),
         names=defined_names(module) if module is not None else frozenset(),
-        draw=(derived_seed(settings.seed, "select", response.id), response.id),
+        rank=(
+            *(_weakest_last(strength) if is_ranked else (0.0, 0.0)),
+            derived_seed(settings.seed, "select", response.id),
+            response.id,
+        ),
+        strength=strength,
     )
 
 
-def _drawn(candidate: _Candidate, settings: SelectionSettings) -> tuple[int, str, tuple[int, str]]:
+def _weakest_last(strength: Strength | None) -> tuple[float, float]:
+    """Sorts responses by mutation score, then by branch coverage, the unknown ones behind all others."""
+    score = strength.mutation_score if strength is not None else None
+    coverage = strength.branch_coverage if strength is not None else None
+    return (1.0 if score is None else -score), (1.0 if coverage is None else -coverage)
+
+
+def _drawn(candidate: _Candidate, settings: SelectionSettings) -> tuple[int, str, tuple[float, float, int, str]]:
     """The drawn order: tasks first, then the responses of a task."""
-    return derived_seed(settings.seed, "select", candidate.task), candidate.task, candidate.draw
+    return derived_seed(settings.seed, "select", candidate.task), candidate.task, candidate.rank
 
 
 def _one_task_each(
@@ -246,14 +309,25 @@ def _unlike(
     return fresh
 
 
+def _shown(strength: Strength | None) -> str:
+    if strength is None:
+        return ""
+    return (
+        f"; its tests kill {strength.num_killed} of {strength.num_mutants} mutants"
+        f" and take {strength.num_hit} of {strength.num_branches} branches"
+    )
+
+
 def _example(candidate: _Candidate, parents: Parents, pool: int, settings: SelectionSettings) -> Example:
     response = candidate.response
     instruction, seed = parents
+    way = "the strongest tests of" if settings.choice == "strongest" else "drawn from"
     policy = (
-        f"drawn from the {pool} responses of its task that survive the rules"
+        f"{way} the {pool} responses of its task that survive the rules"
         if settings.one_per_task
         else "all responses that survive the rules are kept"
     )
+    policy += _shown(candidate.strength)
     return Example(
         id=row_id("example", response.id),
         messages=[

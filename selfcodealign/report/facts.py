@@ -77,6 +77,14 @@ def statuses(inputs: ReportInputs) -> dict[str, int]:
     return {name: found[name] for name in ordered if found.get(name)}
 
 
+def scores_by_tenth(inputs: ReportInputs) -> list[int]:
+    """Passing responses by mutation score, in ten steps from 0 to 1; empty if that was not measured."""
+    strength = inputs.stages.get("validate_responses", {}).get("test_strength")
+    found = strength.get("scores_by_tenth") if isinstance(strength, Mapping) else None
+    is_whole = isinstance(found, list) and len(found) == 10 and all(is_number(count) for count in found)
+    return [int(count) for count in found] if is_whole and isinstance(found, list) else []
+
+
 def flow(inputs: ReportInputs, stage: str) -> tuple[int, int, dict[str, int]] | None:
     """Rows in, rows out and drops by reason of one stage; None if it has not recorded them.
 

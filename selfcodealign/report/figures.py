@@ -1,7 +1,7 @@
 """The figures of the page: which facts go into which chart, and the same numbers as a table."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from selfcodealign.report import charts, facts
@@ -235,6 +235,30 @@ def status_figure(inputs: ReportInputs) -> Figure | None:
         ],
         legend=[(segment.fill, f"{segment.label} {whole(segment.value)}") for segment in segments],
     )
+
+
+def strength_figure(inputs: ReportInputs) -> Figure | None:
+    """Passing responses by mutation score; None if the strength of tests was not measured."""
+    found = facts.scores_by_tenth(inputs)
+    if not any(found):
+        return None
+    names = [f"{10 * tenth} to {10 * tenth + 10}%" for tenth in range(10)]
+    items = [
+        Bar(label=name, value=count, written=whole(count), fill="slate")
+        for name, count in zip(names, found, strict=True)
+    ]
+    rows = [(name, whole(count)) for name, count in zip(names, found, strict=True)]
+    figure = _bars_figure("Mutants that the tests kill", items, ("Share of mutants", "Answers"), rows)
+    values = inputs.stages["validate_responses"]
+    mean, weak, covered = (
+        facts.figure(values, "test_strength", name)
+        for name in ("mean_mutation_score", "share_below_half", "mean_branch_coverage")
+    )
+    caption = (
+        f"Answers that passed, by the share of small faults in their code that their tests notice: {percent(mean)} on "
+        f"average; those of {percent(weak)} notice less than half. The tests take {percent(covered)} of the branches."
+    )
+    return replace(figure, caption=caption)
 
 
 def licence_figures(inputs: ReportInputs) -> list[Figure]:

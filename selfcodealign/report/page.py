@@ -71,6 +71,7 @@ def render_page(inputs: ReportInputs) -> str:
             benchmark_notes=benchmark_notes(inputs),
             change_figures=[(one, figures.change_figure(one)) for one in paired],
             status_figure=figures.status_figure(inputs),
+            strength_figure=figures.strength_figure(inputs),
             licence_figures=figures.licence_figures(inputs),
             timing_figure=figures.timing_figure(inputs),
             timings=facts.timings(inputs),

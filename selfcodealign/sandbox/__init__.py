@@ -9,17 +9,31 @@ from selfcodealign.sandbox.harness import harness_isolation, run_harness
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled, verdict_key
 from selfcodealign.sandbox.pool import Sandbox, open_sandbox
 from selfcodealign.sandbox.settings import Limits, Program, SandboxSettings, Status
+from selfcodealign.sandbox.strength import (
+    CodeUnderTest,
+    StrengthCounts,
+    UnknownReason,
+    measure_strength,
+    passing_subjects,
+    summarise_strength,
+)
 
 __all__ = [
+    "CodeUnderTest",
     "Limits",
     "Program",
     "RunCounts",
     "Sandbox",
     "SandboxSettings",
     "Status",
+    "StrengthCounts",
+    "UnknownReason",
     "harness_isolation",
+    "measure_strength",
     "open_sandbox",
+    "passing_subjects",
     "run_harness",
     "run_journalled",
+    "summarise_strength",
     "verdict_key",
 ]

@@ -20,6 +20,7 @@ from selfcodealign.records import (
     Message,
     Response,
     Seed,
+    Strength,
     Verdict,
     row_id,
     write_rows,
@@ -98,6 +99,16 @@ def test_example_leads_back_to_file_and_lines(run: SimpleNamespace) -> None:
     text = format_trace(lineage)
     for fact in ("shapes 1.2, MIT", "shapes.py, lines 8-10", f"found: {run.file}", "passed in 0.50 s, 2 assertions"):
         assert fact in text
+
+
+def test_the_strength_of_the_tests_is_shown_where_it_was_measured(run: SimpleNamespace) -> None:
+    assert "mutants" not in format_trace(trace(run.kept.id, run.data))
+    strength = Strength(
+        id=run.kept.id, num_mutants=5, num_killed=3, mutation_score=0.6, num_branches=2, num_hit=1, branch_coverage=0.5,
+        score_unknown="", coverage_unknown="", survivors=[],
+    )  # fmt: skip
+    write_rows(run.data / "validate_responses/strength.parquet", [strength], Strength)
+    assert "its tests kill 3 of 5 mutants and take 1 of 2 branches" in format_trace(trace(run.kept.id, run.data))
 
 
 def test_every_kind_of_row_can_be_traced(run: SimpleNamespace) -> None:

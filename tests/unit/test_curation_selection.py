@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from selfcodealign.curation import Selection, SelectionSettings, select_examples
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation import BenchmarkText
-from selfcodealign.records import Instruction, Response, Seed, Verdict, by_id, row_id
+from selfcodealign.records import Instruction, Response, Seed, Strength, Verdict, by_id, row_id
 
 WORDS = tuple(f"word{number}" for number in range(30))
 
@@ -64,12 +64,24 @@ def select(
     responses: list[Response],
     statuses: dict[str, str] | None = None,
     benchmarks: list[BenchmarkText] | None = None,
+    strengths: list[Strength] | None = None,
     **changes: object,
 ) -> Selection:
     verdicts = [verdict(response, (statuses or {}).get(response.id, "passed")) for response in responses]
     chosen = replace(SelectionSettings(), **changes)
     seeds = by_id([seed_row(number) for number in range(100)])
-    return select_examples(responses, by_id(verdicts), by_id(tasks), seeds, benchmarks or [], chosen)
+    measured = None if strengths is None else by_id(strengths)
+    return select_examples(responses, by_id(verdicts), by_id(tasks), seeds, benchmarks or [], chosen, measured)
+
+
+def strength(response: Response, score: float | None, coverage: float | None = 1.0) -> Strength:
+    """Of ten mutants and ten branches."""
+    return Strength(
+        id=response.id, num_mutants=10, num_killed=round(10 * (score or 0)), mutation_score=score, num_branches=10,
+        num_hit=round(10 * (coverage or 0)), branch_coverage=coverage, survivors=[],
+        score_unknown="" if score is not None else "no_mutants",
+        coverage_unknown="" if coverage is not None else "output_cut",
+    )  # fmt: skip
 
 
 def reasons(selection: Selection) -> dict[str, str]:
@@ -351,3 +363,76 @@ def test_no_task_is_left_without_a_pair_that_a_greedy_choice_could_add(
     selection = select(tasks, responses, statuses)
     kept_tasks = {example.instruction_id for example in selection.examples}
     assert not {row.parent_id for row in selection.dropped if row.reason == "not_drawn"} - kept_tasks
+
+
+def test_weak_tests_are_dropped_below_the_minimum_and_kept_at_it() -> None:
+    tasks = [task(number) for number in range(4)]
+    responses = [answer(owner) for owner in tasks]
+    measured = [
+        strength(responses[0], 0.6),
+        strength(responses[1], 0.5),
+        strength(responses[2], 0.9, 0.7),
+        strength(responses[3], 0.9, 0.8),
+    ]
+    selection = select(tasks, responses, strengths=measured, min_mutation_score=0.6, min_branch_coverage=0.8)
+    assert {row.id: (row.reason, row.detail) for row in selection.dropped} == {
+        responses[1].id: ("weak_tests", "mutation score 0.50, at least 0.60 is asked for"),
+        responses[2].id: ("weak_tests", "branch coverage 0.70, at least 0.80 is asked for"),
+    }
+    assert {example.response_id for example in selection.examples} == {responses[0].id, responses[3].id}
+
+
+@pytest.mark.parametrize(("score", "coverage", "why"), [(None, 1.0, "no_mutants"), (1.0, None, "output_cut")])
+def test_a_strength_that_is_not_known_does_not_reach_a_minimum(
+    score: float | None, coverage: float | None, why: str
+) -> None:
+    owner = task(1)
+    response = answer(owner)
+    measured = [strength(response, score, coverage)]
+    (row,) = select([owner], [response], strengths=measured, min_mutation_score=0.0, min_branch_coverage=0.0).dropped
+    assert (row.reason, row.detail.split(": ")[1]) == ("weak_tests", why)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_the_strongest_response_of_a_task_is_taken_whatever_is_drawn(number: int) -> None:
+    owner = task(1)
+    responses = [answer(owner, sample) for sample in range(5)]
+    values = [(0.5, 1.0), (None, None), (0.8, 0.5), (0.8, 0.9), (0.7, 1.0)]
+    measured = [strength(response, *found) for response, found in zip(responses, values, strict=True)]
+    (example,) = select([owner], responses, strengths=measured, choice="strongest", seed=number).examples
+    assert example.response_id == responses[3].id
+    assert example.kept_because == (
+        "passed; the strongest tests of the 5 responses of its task that survive the rules;"
+        " its tests kill 8 of 10 mutants and take 9 of 10 branches"
+    )
+
+
+def test_among_equally_strong_responses_the_draw_decides() -> None:
+    owner = task(1)
+    responses = [answer(owner, sample) for sample in range(3)]
+    measured = [strength(response, 0.8) for response in responses]
+    drawn = {
+        select([owner], responses, strengths=measured, choice="strongest", seed=number).examples[0].response_id
+        for number in range(30)
+    }
+    assert len(drawn) == 3
+
+
+@pytest.mark.parametrize(
+    "changes", [{"choice": "strongest"}, {"min_mutation_score": 0.1}, {"min_branch_coverage": 0.0}], ids=str
+)
+def test_a_strength_that_was_not_measured_is_one_line_with_the_way_out(changes: dict[str, object]) -> None:
+    owner = task(1)
+    responses = [answer(owner, sample) for sample in range(2)]
+    with pytest.raises(InputError, match=r"1 passing responses lack.*validate_responses\.test_strength") as caught:
+        select([owner], responses, strengths=[strength(responses[0], 1.0)], **changes)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="keep = failing"):
+        select([owner], responses, strengths=[], keep="failing", **changes)
+
+
+def test_a_strength_that_nothing_asks_for_changes_nothing() -> None:
+    owner = task(1)
+    responses = [answer(owner, sample) for sample in range(4)]
+    measured = [strength(response, 0.1, 0.1) for response in responses]
+    assert select([owner], responses, strengths=measured) == select([owner], responses)

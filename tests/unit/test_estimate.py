@@ -66,3 +66,16 @@ def test_damaged_metrics_are_one_line_that_names_the_file(tmp_path):
     (tmp_path / "generate_concepts.json").write_text("{")
     with pytest.raises(InputError, match=r"generate_concepts\.json"):
         estimate_run(PARAMS, tmp_path)
+
+
+def test_test_strength_counts_each_mutant_of_the_responses_that_will_pass_and_one_marked_program(tmp_path):
+    params = changed("validate_responses", test_strength=True, max_mutants=9)
+    bound = {step.step: step for step in estimate_run(params, tmp_path)}["validate_responses test_strength"]
+    assert bound.requests == 10 * PARAMS.filter_seeds.max_seeds * PARAMS.generate_responses.num_samples
+    assert bound.hours is None
+    found = {"responses": 5, "mutants": 20, "programs_per_second": 10.0}
+    write_metrics(tmp_path, "validate_responses", statuses={"passed": 5, "failed": 15}, test_strength=found)
+    steps = {step.step: step for step in estimate_run(params, tmp_path, num_seeds=100)}
+    step = steps["validate_responses test_strength"]
+    assert step.requests == 5 * steps["validate_responses"].requests / 4
+    assert step.hours == pytest.approx(step.requests / 10 / 3600)

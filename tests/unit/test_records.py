@@ -12,6 +12,7 @@ from selfcodealign.records import (
     Example,
     Message,
     Seed,
+    Strength,
     arrow_schema,
     derived_seed,
     read_rows,
@@ -87,3 +88,13 @@ def test_a_failed_write_leaves_the_earlier_file_as_it_was(tmp_path):
         write_rows(path / "below" / "a-file.parquet", rows, Dropped)
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["x.parquet"]
+
+
+def test_a_field_that_may_be_none_comes_back_as_none_and_no_other_can_be(tmp_path):
+    texts = {"score_unknown": "", "coverage_unknown": "no_mutants"}
+    counts = {"num_mutants": 2, "num_killed": 1, "num_branches": 0, "num_hit": 0}
+    row = Strength(id="a", mutation_score=0.5, branch_coverage=None, survivors=["x"], **counts, **texts)
+    write_rows(tmp_path / "x.parquet", [row], Strength)
+    assert read_rows(tmp_path / "x.parquet", Strength) == [row]
+    nullable = [field.name for field in arrow_schema(Strength) if field.nullable]
+    assert nullable == ["mutation_score", "branch_coverage"]

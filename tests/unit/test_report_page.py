@@ -222,10 +222,21 @@ def test_the_same_inputs_give_the_same_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [None, "many", [], float("nan"), True])
 def test_odd_metrics_do_not_break_the_page(tmp_path: Path, value: object) -> None:
-    keys = ("seconds", "rows_in", "rows_out", "dropped", "statuses", "usage", "isolation", "benchmarks", "parameters")
+    keys = ("seconds", "rows_in", "rows_out", "dropped", "statuses", "usage", "isolation", "benchmarks", "parameters",
+            "test_strength")  # fmt: skip
     stages = {name: dict.fromkeys(keys, value) for name in ("import_model", "import_benchmarks", "validate_responses")}
     odd = Evaluation(model="base", benchmark="humaneval_plus", metrics={"seconds": value}, results={"tasks": value})
     assert "</html>" in render(tmp_path, stages=stages, evaluations=[odd])
+
+
+def test_the_strength_of_tests_is_shown_where_it_was_measured(tmp_path: Path) -> None:
+    found = {"scores_by_tenth": [1, 0, 0, 0, 2, 0, 0, 0, 4, 5], "mean_mutation_score": 0.789,
+             "share_below_half": 0.25, "mean_branch_coverage": 0.9}  # fmt: skip
+    text = read(render(tmp_path, stages={"validate_responses": {"test_strength": found}})).text
+    assert "Mutants that the tests kill" in text
+    assert "78.9% on average; those of 25.0% notice less than half" in text
+    for absent in ({}, {"test_strength": {"scores_by_tenth": [0] * 10}}, {"test_strength": {"scores_by_tenth": [1]}}):
+        assert "Mutants" not in render(tmp_path, stages={"validate_responses": absent})
 
 
 def test_missing_files_are_left_out_and_broken_ones_are_one_clear_line(tmp_path: Path) -> None:
