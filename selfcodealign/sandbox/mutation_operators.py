@@ -150,7 +150,9 @@ def _filter(node: ast.comprehension) -> _Found:
 
 def _returned(node: ast.Return | ast.Yield) -> _Found:
     value = node.value
-    if value is not None and not (isinstance(value, ast.Constant) and value.value is None):
+    # To `return False` a None is often as good, and `return True` is a change of the literal.
+    is_covered = isinstance(value, ast.Constant) and (value.value is None or isinstance(value.value, bool))
+    if value is not None and not is_covered:
         yield MutantKind.RETURN_VALUE, node, "value", ast.Constant(value=None)
 
 
@@ -227,7 +229,13 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
         elif isinstance(value, list) and value and isinstance(value[0], ast.stmt):
             yield from _reached(node, field, value)
         elif isinstance(value, list):
-            yield from (child for child in value if isinstance(child, ast.AST))
+            yield from _parts(node, value)
+
+
+def _parts(owner: ast.AST, values: list[Any]) -> list[ast.AST]:
+    """The nodes of a list; of an f-string one piece of text stands for all."""
+    texts = [value for value in values if isinstance(value, ast.Constant)] if isinstance(owner, ast.JoinedStr) else []
+    return [value for value in values if isinstance(value, ast.AST) and value not in texts[1:]]
 
 
 def _reached(owner: ast.AST, field: str, block: list[ast.stmt]) -> list[ast.stmt]:

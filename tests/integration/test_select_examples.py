@@ -24,6 +24,7 @@ from selfcodealign.records import (
     Instruction,
     Response,
     Seed,
+    Strength,
     Verdict,
     read_rows,
     row_id,
@@ -210,6 +211,32 @@ def test_controls_keep_what_failed_or_everything(folder: Path) -> None:
         examples = read_rows(folder / "data/select_examples/examples.parquet", Example)
         assert len(examples) == len(EXEMPLARS)
         assert {example.status for example in examples} == statuses
+
+
+def test_a_minimum_drops_weak_tests_and_needs_strengths_that_were_measured(folder: Path) -> None:
+    params = yaml.safe_load((folder / "params.yaml").read_text(encoding="utf-8"))
+    params["select_examples"] |= {"choice": "strongest", "min_mutation_score": 0.5}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    strengths = folder / "data/validate_responses/strength.parquet"
+    write_rows(strengths, [], Strength)
+    result = run_stage()
+    assert result.exit_code == 1
+    assert "set validate_responses.test_strength to true" in result.stderr.splitlines()[-1]
+    verdicts = read_rows(folder / "data/validate_responses/verdicts.parquet", Verdict)
+    passed = [verdict.id for verdict in verdicts if verdict.status == "passed"]
+    rows = [
+        Strength(
+            id=response_id, num_mutants=10, num_killed=killed, mutation_score=killed / 10, num_branches=0, num_hit=0,
+            branch_coverage=1.0, score_unknown="", coverage_unknown="", survivors=[],
+        )
+        for response_id, killed in zip(passed, [4, *[9] * (len(passed) - 1)], strict=True)
+    ]  # fmt: skip
+    write_rows(strengths, rows, Strength)
+    assert run_stage().exit_code == 0
+    assert metrics(folder)["dropped"]["weak_tests"] == 1
+    examples = read_rows(folder / "data/select_examples/examples.parquet", Example)
+    assert passed[0] not in {example.response_id for example in examples}
+    assert all("its tests kill 9 of 10 mutants" in example.kept_because for example in examples)
 
 
 def test_no_pair_at_all_is_a_valid_outcome(folder: Path) -> None:

@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
-from selfcodealign.records import Dropped, Response, Verdict, read_rows, row_id, write_rows
+from selfcodealign.records import Dropped, Response, Strength, Verdict, read_rows, row_id, write_rows
 from selfcodealign.sandbox.command import app as sandbox_app
 
 pytestmark = pytest.mark.sandbox
@@ -42,12 +44,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_stage(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_stage(
+    folder: Path, params: Path = REPOSITORY / "params.yaml", **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run the stage script on a folder's files; its journal lies in the folder, too."""
     outputs = folder / "data/validate_responses"
     command = [sys.executable, "-m", "stages.validate_responses"]
     command += ["--responses", str(folder / "data/generate_responses/responses.parquet")]
     command += ["--verdicts", str(outputs / "verdicts.parquet"), "--dropped", str(outputs / "dropped.parquet")]
+    command += ["--strengths", str(outputs / "strength.parquet"), "--params", str(params)]
     command += ["--metrics", str(folder / "metrics/validate_responses.json")]
     env = {**os.environ, "DVC_ROOT": str(folder), **environment}
     return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=300, check=False)
@@ -61,6 +66,8 @@ def test_verdicts_come_in_the_order_of_the_responses_and_a_rerun_asks_for_nothin
     assert read_rows(folder / "data/validate_responses/dropped.parquet", Dropped) == []
     metrics = json.loads((folder / "metrics/validate_responses.json").read_text())
     assert (metrics["rows_in"], metrics["rows_out"], metrics["dropped"]) == (5, 5, {"sandbox_error": 0})
+    assert "test_strength" not in metrics
+    assert read_rows(folder / "data/validate_responses/strength.parquet", Strength) == []
     assert (metrics["asked"], metrics["from_journal"], metrics["duplicates"]) == (4, 0, 1)
     assert metrics["statuses"]["passed"] == 2
     assert metrics["isolation"].startswith("docker/runsc-")
@@ -73,6 +80,31 @@ def test_verdicts_come_in_the_order_of_the_responses_and_a_rerun_asks_for_nothin
     assert (again["asked"], again["from_journal"]) == (1, 4)
     repeated = read_rows(folder / "data/validate_responses/verdicts.parquet", Verdict)
     assert repeated[:5] == verdicts
+
+
+def test_the_strength_of_tests_is_recorded_for_passing_responses_if_asked_for_and_a_rerun_is_free(folder: Path) -> None:
+    code = "def f(x):\n    return 1 if x > 0 else 2"
+    rows = [
+        replace(response(index, f"{code}\n\n\n{tests}\n"), code=code, tests=tests)
+        for index, tests in enumerate(["assert f(1) == 1", "assert f(1) == 2", "assert [f(1), f(0)] == [1, 2]"])
+    ]
+    write_rows(folder / "data/generate_responses/responses.parquet", rows, Response)
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params["validate_responses"] = {"test_strength": True, "max_mutants": 50}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    assert run_stage(folder, folder / "params.yaml").returncode == 0
+    weak, strong = read_rows(folder / "data/validate_responses/strength.parquet", Strength)
+    assert [weak.id, strong.id] == [rows[0].id, rows[2].id]
+    assert (weak.num_branches, weak.num_hit, strong.num_hit) == (2, 1, 2)
+    assert weak.num_mutants == strong.num_mutants
+    assert 0 < weak.num_killed < strong.num_killed
+    found = json.loads((folder / "metrics/validate_responses.json").read_text())["test_strength"]
+    assert (found["responses"], found["mutants"]) == (2, 2 * weak.num_mutants)
+    assert (found["asked"], found["from_journal"]) == (2 * weak.num_mutants + 2, 0)
+    assert run_stage(folder, folder / "params.yaml").returncode == 0
+    again = json.loads((folder / "metrics/validate_responses.json").read_text())["test_strength"]
+    assert (again["asked"], again["from_journal"]) == (0, found["asked"])
+    assert again["mean_mutation_score"] == found["mean_mutation_score"]
 
 
 def test_missing_or_corrupt_responses_are_one_line_and_leave_earlier_outputs(folder: Path) -> None:

@@ -100,7 +100,7 @@ def test_what_says_nothing_about_behaviour_is_left_alone(code: str) -> None:
         ("x = y\n'a comment as text'", {"pass\n'a comment as text'"}),
         ("x = y + 'b'", {"x = y + ''", "pass"}),
         ("x = '%s' % y", {"x = '' % y", "pass"}),
-        ("x = f'{a}-{b:.2f}'", {"x = f'{a}{b:.2f}'", "pass"}),
+        ("x = f'{a}-{b:.2f}.'", {"x = f'{a}{b:.2f}.'", "pass"}),
         ("while False:\n    x = 1", {"while True:\n    x = 1"}),
         (
             "if True:\n    f()\nelse:\n    g()",
@@ -115,6 +115,11 @@ def test_of_a_mixed_text_only_the_part_that_decides_is_changed(code: str, expect
 def test_a_negated_condition_is_not_made_twice() -> None:
     assert {mutant.kind for mutant in all_mutants("if a == b:\n    pass")} == {MutantKind.COMPARISON}
     assert {mutant.kind for mutant in all_mutants("if not a:\n    pass")} == {MutantKind.BOOLEAN}
+
+
+def test_none_is_not_returned_for_a_truth_value_that_is_changed_itself() -> None:
+    assert {mutant.code for mutant in all_mutants("def f():\n    return False")} == {"def f():\n    return True"}
+    assert all_mutants("def f():\n    return None") == []
 
 
 def test_text_with_tabs_umlauts_windows_lines_and_f_strings_is_edited_in_the_right_place() -> None:
