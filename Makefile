@@ -2,10 +2,12 @@
 #
 #   EXTRAS=gpu,dev   CUDA build of vLLM and torch instead of the CPU one (default: cpu,dev)
 #   PYTHON=...       the interpreter for .venv (default: the first Python of 3.11 or newer)
+#   SANDBOX=runsc-direct   gVisor without a Docker daemon; set sandbox.runtime in params.yaml too
 #   ARGS=...         more arguments for dvc repro, or for pytest
 
 SHELL := /bin/bash
 EXTRAS ?= cpu,dev
+SANDBOX ?= runsc
 ARGS ?=
 REPORT := data/write_report/report.html
 
@@ -23,8 +25,8 @@ setup: ## Virtual environment .venv with the pinned packages
 	@setup/python.sh "$(EXTRAS)"
 
 sandbox: setup ## gVisor, a Docker daemon that has it, and the sandbox's image
-	@setup/docker.sh start
-	@$(IN_VENV) python -m selfcodealign.sandbox.image build
+	@setup/docker.sh $(if $(filter runsc-direct,$(SANDBOX)),runsc,start)
+	@$(IN_VENV) python -m selfcodealign.sandbox.image build --runtime $(SANDBOX)
 
 repro: setup sandbox ## Run the whole pipeline, or what changed of it; says where the report is
 	@$(IN_VENV) dvc repro $(ARGS)

@@ -15,12 +15,21 @@ from pathlib import Path
 
 from selfcodealign.errors import PrerequisiteError, SandboxError
 from selfcodealign.models import PACKAGED
-from selfcodealign.sandbox.docker import Docker, docker_host
-from selfcodealign.sandbox.image import image_tag
+from selfcodealign.sandbox import (
+    Docker,
+    NoPlatformError,
+    docker_host,
+    find_runsc,
+    image_tag,
+    platform_file,
+    remembered_platform,
+    runsc_release,
+)
 
 MIN_PYTHON = (3, 11)
 MIN_FREE_GIB = 5.0  # a run of the embedded default: weights, checkpoints and two saved models
 OLD_RUNSC_YEARS = 2.0
+NEWER_RUNSC = "https://gvisor.dev/docs/user_guide/install/"
 COMMAND_TIMEOUT_S = 30.0
 # Built for CUDA when they come from PyPI beside a CPU build of torch; `import transformers` then fails.
 TORCH_COMPANIONS = ("torchvision", "torchaudio", "torchcodec")
@@ -68,6 +77,7 @@ def checks(root: Path | None = None) -> list[Check]:
         check_model_source(root),
         check_docker(docker),
         check_gvisor(docker),
+        check_runsc_direct(root),
         check_image(docker),
         check_disk(root),
         check_gpu(),
@@ -155,12 +165,31 @@ def check_gvisor(docker: Docker) -> Check:
         runsc = docker.runtimes()["runsc"].get("path", "runsc")
     except (PrerequisiteError, SandboxError) as error:
         return Check("gVisor", State.MISSING, str(error), "`make sandbox`")
-    text = _output([runsc, "--version"])
-    if text is None:
+    try:
+        release = runsc_release(runsc)
+    except NoPlatformError:
         # The daemon may be another machine's: then the runtime is there, and its release cannot be seen from here.
         return Check("gVisor", State.OK, f"{isolation}, release not visible from here")
-    release = text.splitlines()[0].removeprefix("runsc version ")
     return Check("gVisor", State.OK, f"{isolation}, runsc {release}{runsc_age(release)}")
+
+
+def check_runsc_direct(root: Path) -> Check:
+    """`runsc` on this machine, for the runtime that needs no Docker: its release, age and platform.
+
+    Args:
+        root: the repository, in whose cache the platform is remembered.
+    """
+    name = "gVisor alone"
+    runsc = find_runsc()
+    if runsc is None:
+        return Check(name, State.OPTIONAL, "no runsc here, only for sandbox.runtime: runsc-direct", NEWER_RUNSC)
+    try:
+        release = runsc_release(runsc)
+    except NoPlatformError as error:
+        return Check(name, State.OPTIONAL, str(error), NEWER_RUNSC)
+    platform_name = remembered_platform(release, platform_file(root / ".cache" / "sandbox"))
+    chosen = f"runsc-{platform_name}" if platform_name else "platform is chosen at its first start"
+    return Check(name, State.OK, f"{chosen}, runsc {release}{runsc_age(release)}; for sandbox.runtime: runsc-direct")
 
 
 def runsc_age(release: str, today: datetime | None = None) -> str:
@@ -183,7 +212,7 @@ def runsc_age(release: str, today: datetime | None = None) -> str:
     if age_years < OLD_RUNSC_YEARS:
         return text
     origin = "Debian's package, " if release.startswith("0.0~") else ""
-    return f"{text} ({origin}{age_years:.0f} years old; newer: https://gvisor.dev/docs/user_guide/install/)"
+    return f"{text} ({origin}{age_years:.0f} years old; newer: {NEWER_RUNSC})"
 
 
 def check_image(docker: Docker) -> Check:

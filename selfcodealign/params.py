@@ -157,8 +157,10 @@ class Engine(Section):
 class Sandbox(Section):
     """How programs are isolated and bounded, in validation and in evaluation."""
 
-    runtime: Literal["runsc", "runc"] = Field(
-        default="runsc", description="runsc: gVisor; runc: plain containers, weaker, recorded as such"
+    runtime: Literal["runsc", "runsc-direct", "runc"] = Field(
+        default="runsc",
+        description="runsc: gVisor by Docker; runsc-direct: gVisor without a Docker daemon; runc: Docker's plain"
+        " containers, weaker, recorded as such",
     )
     timeout_s: float = Field(gt=0.0, description="wall time of one program, seconds")
     memory_mib: Annotated[int, Field(ge=64)] = Field(description="address space of one program, MiB")

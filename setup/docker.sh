@@ -4,6 +4,7 @@
 #   setup/docker.sh start    use the running Docker that has `runsc`, else start a daemon of our own
 #   setup/docker.sh stop     stop the daemon that `start` started (a Docker that was there stays)
 #   setup/docker.sh purge    stop, and remove its images and files
+#   setup/docker.sh runsc    no daemon: only see that gVisor is installed, for the runtime `runsc-direct`
 #   setup/docker.sh status   say which daemon is used; exit 0 when it answers
 #
 # The daemon of our own keeps its data, socket, pid file and log in .tools/docker, has neither bridge nor firewall rules
@@ -45,26 +46,21 @@ own_pid() {
     printf '%s' "$pid"
 }
 
+# What the sandbox needs. Arguments: more packages.
 install_packages() {
-    local packages=()
-    has dockerd && has docker || packages+=(docker.io)
+    local packages=("$@")
     has runsc || packages+=(runsc)
     # Makes the image of the sandbox where no image registry is reachable.
     has mmdebstrap || packages+=(mmdebstrap debian-archive-keyring)
     [ "${#packages[@]}" -eq 0 ] || apt_install "the sandbox" "${packages[@]}"
 }
 
-# The first gVisor platform that starts a sandbox here. For programs of milliseconds ptrace is at least as fast as
-# systrap; kvm is never tried, because where it does not work it hangs.
+# The gVisor platform for the daemon: the one that `runsc` without Docker uses too, by the same rule and from the same file.
 probe_platform() {
-    local platform
-    for platform in ptrace systrap; do
-        if timeout 60 runsc --network=none --platform="$platform" "do" true >>"$LOG" 2>&1; then
-            printf '%s' "$platform"
-            return
-        fi
-    done
-    fail "gVisor ($(command -v runsc)) starts no sandbox on this machine, see $LOG: it needs ptrace and user namespaces (a container must be privileged)"
+    local python="$VENV/bin/python"
+    [ -x "$python" ] || python=python3
+    "$python" -I "$ROOT/selfcodealign/sandbox/platforms.py" "$(command -v runsc)" "$ROOT/.cache/sandbox/platform.json" 2>>"$LOG" ||
+        fail "gVisor ($(command -v runsc)) starts no sandbox on this machine, see $LOG: it needs ptrace and user namespaces (a container must be privileged)"
 }
 
 write_config() {
@@ -82,7 +78,7 @@ JSON
 
 start_own() {
     is_root || fail "no running Docker has the gVisor runtime 'runsc': run 'sudo make sandbox', or add the runtime to your Docker (https://gvisor.dev/docs/user_guide/install/)"
-    install_packages
+    if has dockerd && has docker; then install_packages; else install_packages docker.io; fi
     mkdir -p "$RUN_DIR" "$HOME_DIR/data"
     write_config
     say "starting a Docker daemon with gVisor (log: $LOG)"
@@ -169,6 +165,7 @@ case "${1:-}" in
     start) start ;;
     stop) stop_own ;;
     purge) purge ;;
+    runsc) install_packages ;;
     status) status ;;
-    *) fail "usage: setup/docker.sh start|stop|purge|status" ;;
+    *) fail "usage: setup/docker.sh start|stop|purge|runsc|status" ;;
 esac

@@ -30,6 +30,7 @@ class RuntimeChoice(StrEnum):
     """The container runtimes that programs can run in."""
 
     RUNSC = "runsc"
+    RUNSC_DIRECT = "runsc-direct"
     RUNC = "runc"
 
 
@@ -39,7 +40,7 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="JSON file to write: statuses by task, pass@k, interval.")],
     data: Annotated[Path, typer.Option(help="Folder of the imported benchmarks.")] = DEFAULT_DATA,
     runtime: Annotated[
-        RuntimeChoice, typer.Option(help="runsc: gVisor; runc: plain containers, weaker, recorded as such.")
+        RuntimeChoice, typer.Option(help="runsc: gVisor by Docker; runsc-direct: gVisor without Docker; runc: weaker.")
     ] = RuntimeChoice.RUNSC,
     workers: Annotated[int, typer.Option(min=0, help="Tasks checked at the same time; 0: one a core.")] = 0,
     partial: Annotated[bool, typer.Option("--partial", help="Score only the tasks that have samples.")] = False,

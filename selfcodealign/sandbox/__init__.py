@@ -5,8 +5,12 @@ with open_sandbox(SandboxSettings(limits=Limits(timeout_s=5.0))) as sandbox:
         ...
 """
 
+from selfcodealign.sandbox.direct import find_runsc, platform_file
+from selfcodealign.sandbox.docker import Docker, docker_host
 from selfcodealign.sandbox.harness import harness_isolation, run_harness
+from selfcodealign.sandbox.image import image_tag
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled, verdict_key
+from selfcodealign.sandbox.platforms import NoPlatformError, remembered_platform, runsc_release
 from selfcodealign.sandbox.pool import Sandbox, open_sandbox
 from selfcodealign.sandbox.settings import Limits, Program, SandboxSettings, Status
 from selfcodealign.sandbox.strength import (
@@ -20,7 +24,9 @@ from selfcodealign.sandbox.strength import (
 
 __all__ = [
     "CodeUnderTest",
+    "Docker",
     "Limits",
+    "NoPlatformError",
     "Program",
     "RunCounts",
     "Sandbox",
@@ -28,12 +34,18 @@ __all__ = [
     "Status",
     "StrengthCounts",
     "UnknownReason",
+    "docker_host",
+    "find_runsc",
     "harness_isolation",
+    "image_tag",
     "measure_strength",
     "open_sandbox",
     "passing_subjects",
+    "platform_file",
+    "remembered_platform",
     "run_harness",
     "run_journalled",
+    "runsc_release",
     "summarise_strength",
     "verdict_key",
 ]

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -11,7 +11,7 @@ from selfcodealign.errors import InputError
 from selfcodealign.files import write_text
 from selfcodealign.progress import progress
 from selfcodealign.sandbox.pool import open_sandbox
-from selfcodealign.sandbox.settings import Limits, Program, SandboxSettings, Status
+from selfcodealign.sandbox.settings import Limits, Program, SandboxSettings, Status, runtime_named
 from selfcodealign.stage import one_line_errors
 
 app = typer.Typer(no_args_is_help=True, help="Run programs in the sandbox.")
@@ -32,7 +32,9 @@ def run(
     workers: Annotated[int, typer.Option(min=0, help="Programs at the same time; 0: one a core.")] = 0,
     timeout: Annotated[float, typer.Option(min=0.1, help="Wall time of one program, seconds.")] = DEFAULTS.timeout_s,
     memory_mib: Annotated[int, typer.Option(min=64, help="Memory of one program, MiB.")] = DEFAULTS.memory_mib,
-    runtime: Annotated[str, typer.Option(help="runsc: gVisor; runc: plain containers, weaker.")] = "runsc",
+    runtime: Annotated[
+        str, typer.Option(help="runsc: gVisor by Docker; runsc-direct: gVisor without Docker; runc: weaker.")
+    ] = "runsc",
 ) -> None:
     """Run Python programs, each isolated from the machine and from the others, and say what became of each.
 
@@ -41,7 +43,7 @@ def run(
     """
     listed = read_programs(programs)
     settings = SandboxSettings(
-        runtime=_runtime(runtime), num_workers=workers, limits=Limits(timeout_s=timeout, memory_mib=memory_mib)
+        runtime=runtime_named(runtime), num_workers=workers, limits=Limits(timeout_s=timeout, memory_mib=memory_mib)
     )
     lines = []
     num_passed = 0
@@ -75,11 +77,3 @@ def read_programs(path: Path) -> list[Program]:
             raise InputError(f'{path}, line {number}: must be an object with strings "id" and "source"')
         programs.append(Program(row["id"], row["source"]))
     return programs
-
-
-def _runtime(name: str) -> Literal["runsc", "runc"]:
-    if name == "runsc":
-        return "runsc"
-    if name == "runc":
-        return "runc"
-    raise InputError(f"--runtime {name!r} is not known; use runsc or runc")

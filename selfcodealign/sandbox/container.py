@@ -5,18 +5,17 @@ import dataclasses
 import os
 import selectors
 import subprocess
-import tempfile
 import time
-import uuid
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from selfcodealign.sandbox.bundle import BOOTSTRAP, framed_script, supervisor_script
-from selfcodealign.sandbox.docker import Docker, hardening
 from selfcodealign.sandbox.inside.frames import FrameDecoder, FrameError, encode_frame
+from selfcodealign.sandbox.launcher import Launch, Launched, Launcher
 from selfcodealign.sandbox.settings import Limits
 
 START_TIMEOUT_S = 60.0
 LOOK_EVERY_S = 0.5
+KEPT_STDERR_BYTES = 4096
 # What interpreter, supervisor and gVisor itself need beside the program.
 OVERHEAD_MIB = 512
 # Programs run as a user that no system has; each worker its own, because plain Linux counts processes by user.
@@ -77,25 +76,31 @@ class Runtime(Protocol):
         """
 
 
-class DockerRuntime:
-    """Containers by Docker, with gVisor (`runsc`) or plain (`runc`)."""
+class PipeRuntime:
+    """Containers by any launcher, spoken to over the three standard streams of their first process."""
 
-    def __init__(self, docker: Docker, runtime: str, image: str) -> None:
-        self.isolation = docker.isolation(runtime)
-        self._docker = docker
-        self._runtime = runtime
-        self._image = image
+    def __init__(self, launcher: Launcher) -> None:
+        self.isolation = launcher.isolation
+        self._launcher = launcher
 
-    def start(self, limits: Limits, worker: int) -> "DockerContainer":
+    def start(self, limits: Limits, worker: int) -> "PipeContainer":
         """Start a container; see `Runtime.start`."""
-        # gVisor keeps files of /tmp in the container's memory.
-        memory_mib = limits.memory_mib + limits.max_file_mib + OVERHEAD_MIB
-        flags = hardening(self._runtime, memory_mib=memory_mib, tmp_mib=limits.max_file_mib, owner=str(os.getpid()))
-        # The supervisor's whole power: to become the program's user, and to kill the program.
-        flags += ["--user=0:0", "--cap-add=SETUID", "--cap-add=SETGID", "--cap-add=KILL", "--workdir=/"]
-        flags += [f"--env={name}={value}" for name, value in ENVIRONMENT.items()]
+        launch = Launch(
+            command=("python3", "-I", "-c", BOOTSTRAP),
+            uid=0,
+            # The supervisor's whole power: to become the program's user, and to kill the program.
+            capabilities=("SETUID", "SETGID", "KILL"),
+            environment=ENVIRONMENT,
+            folder="/",
+            # gVisor keeps files of /tmp in the container's memory.
+            memory_mib=limits.memory_mib + limits.max_file_mib + OVERHEAD_MIB,
+            tmp_mib=limits.max_file_mib,
+        )
         config = {"limits": dataclasses.asdict(limits), "uid": FIRST_PROGRAM_UID + worker}
-        container = DockerContainer(self._docker, flags, self._image, config)
+        try:
+            container = PipeContainer(self._launcher.launch(launch), config)
+        except OSError as error:
+            raise ContainerError(f"the runtime's command cannot be started: {error}") from error
         try:
             container.receive(START_TIMEOUT_S)
         except BaseException:
@@ -104,28 +109,22 @@ class DockerRuntime:
         return container
 
 
-class DockerContainer:
-    """One `docker run --interactive` and the pipes to it."""
+class PipeContainer:
+    """A launched supervisor and the pipes to it."""
 
-    def __init__(self, docker: Docker, flags: list[str], image: str, config: dict[str, Any]) -> None:
-        self.name = f"selfcodealign-{uuid.uuid4().hex[:12]}"
-        self._docker = docker
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
-        command = docker.command("run", f"--name={self.name}", *flags, image, "python3", "-I", "-c", BOOTSTRAP)
-        # A session of its own: Ctrl-C is for us; if we die, the closed pipe ends the supervisor.
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, start_new_session=True
-        )
+    def __init__(self, launched: Launched, config: dict[str, Any]) -> None:
+        self._launched = launched
         self._outgoing = bytearray(framed_script(supervisor_script()) + encode_frame(config))
         self._decoder = FrameDecoder()
         self._incoming: list[dict[str, Any]] = []
+        self._stderr = bytearray()
         self._selector = selectors.DefaultSelector()
-        if self._process.stdin is None or self._process.stdout is None:
-            raise RuntimeError("Popen made no pipes")
-        self._in_fd, self._out_fd = self._process.stdin.fileno(), self._process.stdout.fileno()
-        for fd in (self._in_fd, self._out_fd):
+        self._streams = streams_of(launched.process)
+        self._in_fd, self._out_fd, self._err_fd = (stream.fileno() for stream in self._streams)
+        for fd in (self._in_fd, self._out_fd, self._err_fd):
             os.set_blocking(fd, False)
         self._selector.register(self._out_fd, selectors.EVENT_READ)
+        self._selector.register(self._err_fd, selectors.EVENT_READ)
 
     def send(self, message: dict[str, Any]) -> None:
         """Queue a message; see `Container.send`."""
@@ -140,8 +139,10 @@ class DockerContainer:
             if left <= 0:
                 raise ContainerError(f"the container gave no answer in {timeout_s:.0f} s")
             self._write()
-            for key, events in self._selector.select(min(left, LOOK_EVERY_S)):
-                if events & selectors.EVENT_READ and key.fd == self._out_fd:
+            for key, _ in self._selector.select(min(left, LOOK_EVERY_S)):
+                if key.fd == self._err_fd:
+                    self._read_stderr()
+                elif key.fd == self._out_fd:
                     self._read()
         return self._incoming.pop(0)
 
@@ -171,26 +172,40 @@ class DockerContainer:
         except FrameError as error:
             raise ContainerError(f"the container answered nonsense: {error}") from error
 
+    def _read_stderr(self) -> None:
+        """Keep the end of what the runtime and the supervisor complain about."""
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(self._err_fd, 1 << 16)
+            self._stderr += data
+            del self._stderr[:-KEPT_STDERR_BYTES]
+            if not data:
+                self._selector.unregister(self._err_fd)
+
     def _reason(self) -> str:
         try:
-            code: int | str = self._process.wait(timeout=5.0)
+            code: int | str = self._launched.process.wait(timeout=5.0)
         except subprocess.TimeoutExpired:
             code = "unknown"
-        self._stderr.seek(0)
-        lines = self._stderr.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        if self._err_fd in self._selector.get_map():
+            self._read_stderr()
+        lines = self._stderr.decode("utf-8", "replace").strip().splitlines()
         return f"the container ended (code {code}): {lines[-1] if lines else 'no reason given'}"
 
     def kill(self) -> None:
         """End the container; see `Container.kill`."""
-        self._docker.remove(self.name)
-        self._process.kill()
+        self._launched.kill()
 
     def close(self) -> None:
         """End the container and let go of the pipes; see `Container.close`."""
-        self.kill()
-        self._process.wait()
+        self._launched.close()
         self._selector.close()
-        for stream in (self._process.stdin, self._process.stdout, self._stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        for stream in self._streams:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+def streams_of(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[bytes]]:
+    """The pipes to a process's standard input, output and error."""
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise RuntimeError("the process was started without pipes")
+    return process.stdin, process.stdout, process.stderr

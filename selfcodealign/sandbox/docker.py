@@ -1,19 +1,23 @@
-"""The Docker command line: where the daemon is, one-line errors, and the flags that harden a container."""
+"""Sandboxes by Docker: where the daemon is, one-line errors, and the flags that harden a container."""
 
 import json
 import os
 import subprocess
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import PrerequisiteError, SandboxError
+from selfcodealign.sandbox.launcher import Launch
 
 # Everything that the sandbox starts carries it, with the pid of its owner as value: leftovers can be found and removed.
 CONTAINER_LABEL = "selfcodealign.sandbox"
 
 QUICK_TIMEOUT_S = 60.0
+DOCKER_FAILED = 125  # exit code of `docker run` when Docker itself failed, before the process started
+KILLED = 137  # by SIGKILL: what the kernel does at the container's memory limit
 
 
 def docker_host(folders: Sequence[Path] | None = None) -> str | None:
@@ -152,3 +156,62 @@ def hardening(runtime: str, *, memory_mib: int, tmp_mib: int, owner: str) -> lis
         "--ulimit=core=0",
         "--hostname=sandbox",
     ]
+
+
+class DockerLauncher:
+    """Containers by Docker, with gVisor (`runsc`) or plain (`runc`); see `Launcher`.
+
+    Attributes:
+        isolation: such as `docker/runsc-ptrace`.
+        image_id: Docker's digest of the image.
+    """
+
+    def __init__(self, docker: Docker, runtime: str, image_tag: str, image_id: str) -> None:
+        self.isolation = docker.isolation(runtime)
+        self.image_id = image_id
+        self._docker = docker
+        self._runtime = runtime
+        self._image_tag = image_tag
+
+    def launch(self, launch: Launch) -> "DockerLaunched":
+        """Start a container; see `Launcher.launch`."""
+        name = f"selfcodealign-{uuid.uuid4().hex[:12]}"
+        owner = str(os.getpid())
+        flags = hardening(self._runtime, memory_mib=launch.memory_mib, tmp_mib=launch.tmp_mib, owner=owner)
+        flags += [f"--user={launch.uid}:{launch.uid}", f"--workdir={launch.folder}", f"--name={name}"]
+        flags += [f"--cap-add={capability}" for capability in launch.capabilities]
+        flags += [f"--env={variable}={value}" for variable, value in launch.environment.items()]
+        command = self._docker.command("run", *flags, self._image_tag, *launch.command)
+        # A session of its own: Ctrl-C is for us; if we die, the closed pipe ends the supervisor.
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+        return DockerLaunched(self._docker, name, process)
+
+    def explain(self, code: int, stderr: str) -> Exception | None:
+        """Docker's own failures; see `Launcher.explain`."""
+        return self._docker.explain("run", stderr) if code == DOCKER_FAILED else None
+
+    def is_out_of_memory(self, code: int) -> bool:
+        """See `Launcher.is_out_of_memory`."""
+        return code == KILLED
+
+
+class DockerLaunched:
+    """A `docker run`; see `Launched`."""
+
+    def __init__(self, docker: Docker, name: str, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self._docker = docker
+        self._name = name
+
+    def kill(self) -> None:
+        """See `Launched.kill`."""
+        self._docker.remove(self._name)
+        self.process.kill()
+
+    def close(self) -> None:
+        """See `Launched.close`."""
+        # One that ended well was removed by Docker. A client that failed may have left its container running.
+        if self.process.poll() != 0:
+            self.kill()
+        self.process.wait()

@@ -1,19 +1,30 @@
 """Run a script of our own (EvalPlus's scorer, say) inside one container, with bytes in and bytes out."""
 
+import contextlib
 import os
-import resource
+import selectors
 import subprocess
-import tempfile
-import uuid
-from typing import IO
+import time
 
 from selfcodealign.errors import SandboxError
 from selfcodealign.sandbox.bundle import BOOTSTRAP, framed_script
-from selfcodealign.sandbox.docker import Docker, docker_host, hardening
-from selfcodealign.sandbox.image import ensure_image
+from selfcodealign.sandbox.container import streams_of
+from selfcodealign.sandbox.launcher import Launch, Launcher
+from selfcodealign.sandbox.runtimes import make_launcher
 from selfcodealign.sandbox.settings import SandboxSettings
 
 MAX_OUTPUT_BYTES = 256 << 20
+KEPT_STDERR_BYTES = 4000
+CHUNK_BYTES = 1 << 16
+NOBODY_UID = 65534
+ENVIRONMENT = {
+    "HOME": "/tmp",  # noqa: S108 - the container's own, in memory
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "PYTHONPATH": "/opt/offline",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 def run_harness(
@@ -46,34 +57,25 @@ def run_harness(
         SandboxError: the container could not be started, took too long, or ended with another code than 0; the message
             ends with the last line that it wrote to standard error.
     """
-    docker = Docker(settings.docker_host or docker_host())
-    docker.isolation(settings.runtime)
-    image = ensure_image(docker, settings.image)
-    name = f"selfcodealign-harness-{uuid.uuid4().hex[:12]}"
-    flags = hardening(settings.runtime, memory_mib=memory_mib, tmp_mib=tmp_mib, owner=str(os.getpid()))
-    flags += ["--user=65534:65534", "--workdir=/tmp", "--env=HOME=/tmp", "--env=PYTHONPATH=/opt/offline"]
-    flags += ["--env=OPENBLAS_NUM_THREADS=1", "--env=PYTHONDONTWRITEBYTECODE=1", f"--name={name}"]
-    stdin = framed_script(script) + payload
-    # The answer goes to a file whose size is bounded: a flood fills neither memory nor disk.
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        command = docker.command("run", *flags, image.tag, "python3", "-c", BOOTSTRAP)
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=out, stderr=err, start_new_session=True)
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (MAX_OUTPUT_BYTES, MAX_OUTPUT_BYTES))
-        try:
-            process.communicate(stdin, timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
-            raise SandboxError(f"the script in the sandbox took longer than {timeout_s:.0f} s") from error
-        finally:
-            if process.poll() != 0:
-                docker.remove(name)
-                process.kill()
-                process.wait()
-        if process.returncode:
-            if out.seek(0, os.SEEK_END) >= MAX_OUTPUT_BYTES:
-                raise SandboxError(f"the script in the sandbox wrote more than {MAX_OUTPUT_BYTES >> 20} MiB")
-            raise _failure(docker, process.returncode, _tail(err), memory_mib)
-        out.seek(0)
-        return out.read()
+    launcher = make_launcher(settings)
+    launch = Launch(
+        command=("python3", "-c", BOOTSTRAP),
+        uid=NOBODY_UID,
+        environment=ENVIRONMENT,
+        folder="/tmp",  # noqa: S108 - the container's own, in memory
+        memory_mib=memory_mib,
+        tmp_mib=tmp_mib,
+    )
+    launched = launcher.launch(launch)
+    try:
+        out, err = _exchange(launched.process, framed_script(script) + payload, time.monotonic() + timeout_s)
+    except _TooLate as error:
+        raise SandboxError(f"the script in the sandbox took longer than {timeout_s:.0f} s") from error
+    finally:
+        launched.close()
+    if launched.process.returncode:
+        raise _failure(launcher, launched.process.returncode, err, memory_mib)
+    return out
 
 
 def harness_isolation(settings: SandboxSettings) -> tuple[str, str]:
@@ -85,20 +87,77 @@ def harness_isolation(settings: SandboxSettings) -> tuple[str, str]:
     Raises:
         PrerequisiteError: Docker, the runtime or a way to build the image is missing.
     """
-    docker = Docker(settings.docker_host or docker_host())
-    return docker.isolation(settings.runtime), ensure_image(docker, settings.image).id
+    launcher = make_launcher(settings)
+    return launcher.isolation, launcher.image_id
 
 
-def _tail(stream: IO[bytes], num_bytes: int = 4000) -> str:
-    size = stream.seek(0, os.SEEK_END)
-    stream.seek(max(0, size - num_bytes))
-    return stream.read().decode("utf-8", "replace").strip()
+class _TooLate(Exception):  # noqa: N818 - not an error by itself
+    """The time was up."""
 
 
-def _failure(docker: Docker, code: int, stderr: str, memory_mib: int) -> Exception:
-    if code == 125:  # Docker's own failure, before the script ran
-        return docker.explain("run", stderr)
+def _exchange(process: subprocess.Popen[bytes], data: bytes, deadline: float) -> tuple[bytes, str]:
+    """Write `data` to a process and read all that it writes, in bounded memory, until it has closed its streams.
+
+    Returns:
+        Its standard output, and the end of its standard error.
+
+    Raises:
+        SandboxError: it wrote more than it may.
+        _TooLate: it had not ended at `deadline`, on the monotonic clock.
+    """
+    stdin, stdout, stderr = streams_of(process)
+    unsent, out, err = memoryview(data), bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector, stdin, stdout, stderr:
+        selector.register(stdin, selectors.EVENT_WRITE)
+        for stream in (stdout, stderr):
+            selector.register(stream, selectors.EVENT_READ)
+        os.set_blocking(stdin.fileno(), False)
+        while selector.get_map():
+            for key, _ in selector.select(_seconds_until(deadline)):
+                if key.fileobj is stdin:
+                    unsent = _send(key.fd, unsent)
+                    if not unsent:
+                        selector.unregister(stdin)
+                        stdin.close()
+                    continue
+                chunk = os.read(key.fd, CHUNK_BYTES)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is stdout:
+                    out += chunk
+                else:
+                    err = (err + chunk)[-KEPT_STDERR_BYTES:]
+            if len(out) > MAX_OUTPUT_BYTES:
+                raise SandboxError(f"the script in the sandbox wrote more than {MAX_OUTPUT_BYTES >> 20} MiB")
+    try:
+        process.wait(_seconds_until(deadline))
+    except subprocess.TimeoutExpired as error:
+        raise _TooLate from error
+    return bytes(out), err.decode("utf-8", "replace").strip()
+
+
+def _seconds_until(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise _TooLate
+    return left
+
+
+def _send(fd: int, unsent: memoryview) -> memoryview:
+    """Write what the pipe takes. Returns the rest; nothing, when nobody reads any more."""
+    with contextlib.suppress(BlockingIOError):
+        try:
+            return unsent[os.write(fd, unsent[:CHUNK_BYTES]) :]
+        except BrokenPipeError:  # it ended early: its exit code says why
+            return unsent[:0]
+    return unsent
+
+
+def _failure(launcher: Launcher, code: int, stderr: str, memory_mib: int) -> Exception:
+    explained = launcher.explain(code, stderr)
+    if explained is not None:
+        return explained
     last = stderr.splitlines()[-1] if stderr else "nothing on standard error"
-    if code == 137:
+    if launcher.is_out_of_memory(code):
         return SandboxError(f"the script in the sandbox was killed; it may need more than {memory_mib} MiB ({last})")
     return SandboxError(f"the script in the sandbox ended with code {code}: {last}")

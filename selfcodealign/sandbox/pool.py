@@ -14,10 +14,9 @@ from typing import Any
 from selfcodealign.errors import SandboxError
 from selfcodealign.records import Verdict
 from selfcodealign.sandbox.bundle import supervisor_hash
-from selfcodealign.sandbox.container import Container, ContainerError, DockerRuntime, Runtime
-from selfcodealign.sandbox.docker import Docker, docker_host
-from selfcodealign.sandbox.image import ensure_image
+from selfcodealign.sandbox.container import Container, ContainerError, PipeRuntime, Runtime
 from selfcodealign.sandbox.known_answers import KNOWN_ANSWERS, KnownAnswer
+from selfcodealign.sandbox.runtimes import make_launcher
 from selfcodealign.sandbox.settings import Program, SandboxSettings, Status
 
 # Programs that a container has at a time: one runs, the next is there when it ends.
@@ -309,10 +308,8 @@ def open_sandbox(settings: SandboxSettings) -> Iterator[Sandbox]:
         PrerequisiteError: Docker, the runtime or a way to build the image is missing.
         SandboxError: Docker failed.
     """
-    docker = Docker(settings.docker_host or docker_host())
-    docker.isolation(settings.runtime)
-    image = ensure_image(docker, settings.image)
-    sandbox = Sandbox(DockerRuntime(docker, settings.runtime, image.tag), settings, image.id)
+    launcher = make_launcher(settings)
+    sandbox = Sandbox(PipeRuntime(launcher), settings, launcher.image_id)
     try:
         yield sandbox
     finally:

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from pathlib import Path
+from typing import Literal, get_args
 
 from selfcodealign.errors import InputError
+
+RuntimeName = Literal["runsc", "runsc-direct", "runc"]
+RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
 
 
 class Status(StrEnum):
@@ -72,27 +76,43 @@ class SandboxSettings:
     """How programs are isolated.
 
     Attributes:
-        runtime: `runsc` is gVisor; `runc`, plain containers, is weaker and is recorded in every verdict.
+        runtime: `runsc` is Docker with gVisor; `runsc-direct` is gVisor without a Docker daemon; `runc`, Docker's plain
+            containers, is weaker. The runtime is recorded in every verdict.
         limits: what one program may use.
         num_workers: programs at the same time, each in a container of its own; 0: one a core.
         programs_per_container: a container is replaced after so many.
         max_tries: a program whose container broke down so many times gets `sandbox_error`.
         docker_host: address of the Docker daemon; None: DOCKER_HOST, `.tools/docker-host` or Docker's default.
-        image: tag of the image to use; None: the one of this version, which is built if it is missing.
+        image: what to use instead of the image of this version, which is built if it is missing: a tag for Docker, a
+            tar of a root file system (as `docker export` writes it) for `runsc-direct`.
+        cache: folder for what `runsc-direct` keeps: the unpacked root file system, and the platform that was chosen;
+            None: `sandbox` in the cache folder of the repository.
     """
 
-    runtime: Literal["runsc", "runc"] = "runsc"
+    runtime: RuntimeName = "runsc"
     limits: Limits = field(default_factory=Limits)
     num_workers: int = 0
     programs_per_container: int = 500
     max_tries: int = 3
     docker_host: str | None = None
     image: str | None = None
+    cache: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.runtime not in {"runsc", "runc"}:
-            raise InputError(f"sandbox runtime {self.runtime!r} is not known; use runsc or runc")
+        runtime_named(self.runtime)
         if self.num_workers < 0:
             raise InputError(f"sandbox num_workers = {self.num_workers}: must be 0 (one a core) or more")
         if min(self.programs_per_container, self.max_tries) < 1:
             raise InputError("sandbox programs_per_container and max_tries must be at least 1")
+
+
+def runtime_named(name: str) -> RuntimeName:
+    """The runtime of this name.
+
+    Raises:
+        InputError: there is none.
+    """
+    for known in RUNTIMES:
+        if name == known:
+            return known
+    raise InputError(f"sandbox runtime {name!r} is not known; use {', '.join(RUNTIMES[:-1])} or {RUNTIMES[-1]}")

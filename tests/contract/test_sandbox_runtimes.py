@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from selfcodealign.sandbox import Limits, Program, Sandbox, SandboxSettings, open_sandbox
+from selfcodealign.sandbox.settings import RUNTIMES
 
 pytestmark = pytest.mark.sandbox
 
@@ -72,6 +73,41 @@ PROGRAMS: dict[str, tuple[str, int, str]] = {
         DOUBLE + "import pytest\nwith pytest.raises(TypeError):\n    double(1)",
     ),
     "numpy": ("passed", 1, DOUBLE + "import numpy as np\nnp.testing.assert_equal(double(np.ones(3)), [2, 2, 2])"),
+    "pandas": (
+        "passed",
+        1,
+        "import pandas as pd\ndef total(rows):\n    return pd.DataFrame(rows).groupby('k')['v'].sum().to_dict()\n"
+        "assert total([{'k': 'a', 'v': 1}, {'k': 'a', 'v': 2}]) == {'a': 3}",
+    ),
+    "scipy": (
+        "passed",
+        1,
+        "from scipy import optimize, stats\ndef root():\n    return optimize.brentq(lambda x: x * x - 2, 0, 2)\n"
+        "assert abs(root() - 2 ** 0.5) < 1e-9 and stats.norm.cdf(0) == 0.5",
+    ),
+    "scikit-learn": (
+        "passed",
+        1,
+        "from sklearn.datasets import load_iris\nfrom sklearn.linear_model import LogisticRegression\n"
+        "x, y = load_iris(return_X_y=True)\nscore = LogisticRegression(max_iter=500).fit(x, y).score(x, y)\n"
+        "assert score > 0.9",
+    ),
+    "sympy": (
+        "passed",
+        1,
+        "import sympy\ndef d(f):\n    return sympy.diff(f)\nx = sympy.Symbol('x')\nassert d(x ** 3) == 3 * x ** 2",
+    ),
+    "networkx": (
+        "passed",
+        1,
+        "import networkx as nx\ndef far(g):\n    return nx.diameter(g)\nassert far(nx.path_graph(5)) == 4",
+    ),
+    "hypothesis": (
+        "passed",
+        1,
+        DOUBLE + "from hypothesis import given, settings, strategies as st\n@settings(max_examples=1, database=None)\n"
+        "@given(st.integers())\ndef test(x):\n    assert double(x) == x + x\ntest()",
+    ),
     "endless loop": ("timeout", 0, "while True:\n    pass"),
     "endless sleep": ("timeout", 0, "import time\ntime.sleep(1000)"),
     "memory": ("memory", 0, DOUBLE + "x = []\nwhile True:\n    x.append(bytearray(10 ** 7))"),
@@ -117,7 +153,7 @@ PROGRAMS: dict[str, tuple[str, int, str]] = {
 }
 
 
-@pytest.fixture(scope="module", params=["runsc", "runc"])
+@pytest.fixture(scope="module", params=RUNTIMES)
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     with open_sandbox(SandboxSettings(runtime=request.param, limits=LIMITS, num_workers=2)) as opened:
         yield opened
@@ -148,7 +184,13 @@ def test_the_isolation_is_named(sandbox: Sandbox, request: pytest.FixtureRequest
     (verdict,) = sandbox.run([Program("p", "")])
     runtime = request.node.callspec.params["sandbox"]
     assert verdict.isolation == sandbox.isolation
-    assert verdict.isolation == "docker/runc" if runtime == "runc" else verdict.isolation.startswith("docker/runsc-")
+    beginning = {"runsc": "docker/runsc-", "runsc-direct": "runsc-", "runc": "docker/runc"}[runtime]
+    assert verdict.isolation.startswith(beginning)
+
+
+def test_the_image_is_named_by_its_digest(sandbox: Sandbox) -> None:
+    assert sandbox.image_id.startswith("sha256:")
+    assert sandbox.fingerprint["image"] == sandbox.image_id
 
 
 def test_long_output_is_cut_to_its_start_and_long_errors_to_their_end(sandbox: Sandbox) -> None:

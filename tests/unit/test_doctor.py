@@ -143,6 +143,23 @@ def test_the_age_of_gvisor_is_told_when_it_is_old(release: str, expected: str):
     assert ("newer: " in said) == ("years old" in expected)
 
 
+def test_gvisor_without_docker_is_optional_and_tells_release_age_and_platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    check = doctor.check_runsc_direct(tmp_path)
+    assert check.state is State.OPTIONAL
+    assert "https://gvisor.dev" in check.remedy
+    runsc = tmp_path / "runsc"
+    runsc.write_text("#!/bin/sh\necho runsc version release-20200615.0\n")
+    runsc.chmod(0o755)
+    check = doctor.check_runsc_direct(tmp_path)
+    assert check.state is State.OK
+    assert "runsc release-20200615.0 of 2020-06" in check.detail
+    assert "newer: https://gvisor.dev" in check.detail
+    assert "runsc-direct" in check.detail
+
+
 def test_too_little_space_says_how_much_a_run_needs(tmp_path: Path):
     assert doctor.check_disk(tmp_path, min_free_gib=0).state is State.OK
     check = doctor.check_disk(tmp_path, min_free_gib=1e9)
@@ -168,6 +185,7 @@ def test_every_need_is_looked_at_even_on_a_bare_machine(tmp_path: Path, monkeypa
         "Model source",
         "Docker",
         "gVisor",
+        "gVisor alone",
         "Sandbox image",
         "Disk",
         "GPU",

@@ -63,7 +63,7 @@ def test_a_missing_file_and_an_unknown_runtime_are_one_line(tmp_path: Path) -> N
     programs.write_text("")
     result = CliRunner().invoke(app, ["run", str(programs), "--out", out, "--runtime", "chroot"])
     assert result.exit_code == 1
-    assert "use runsc or runc" in result.output
+    assert "use runsc, runsc-direct or runc" in result.output
 
 
 @pytest.mark.parametrize("field", ["timeout_s", "memory_mib", "max_output_bytes", "max_processes", "max_file_mib"])

@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from selfcodealign.sandbox.direct import RunscLauncher
 from selfcodealign.sandbox.docker import Docker, docker_host
 from selfcodealign.sandbox.image.build import ensure_image, image_tag
+from selfcodealign.sandbox.settings import runtime_named
 from selfcodealign.stage import one_line_errors
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
@@ -19,11 +21,16 @@ def image() -> None:
 @app.command()
 @one_line_errors
 def build(
-    runtime: Annotated[
-        str, typer.Option(help="Runtime that must be registered with the daemon: runsc or runc.")
-    ] = "runsc",
+    runtime: Annotated[str, typer.Option(help="Runtime that it is for: runsc, runsc-direct or runc.")] = "runsc",
 ) -> None:
-    """Build the sandbox image if it is missing; a second call ends within a second."""
+    """Build the sandbox image if it is missing; a second call ends within a second.
+
+    For runsc-direct it is a folder in the cache, and the platform of gVisor is chosen too.
+    """
+    if runtime_named(runtime) == "runsc-direct":
+        launcher = RunscLauncher.open()
+        typer.echo(f"sandbox root file system ({launcher.image_id}) is in place, for {launcher.isolation}", err=True)
+        return
     docker = Docker(docker_host())
     docker.isolation(runtime)
     made = ensure_image(docker)

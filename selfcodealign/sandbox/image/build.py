@@ -46,9 +46,10 @@ class Image:
 
 def image_tag() -> str:
     """The tag of the image that this version needs: a hash of package list, recipes and kind of machine."""
-    recipe = _mmdebstrap_command(Path("packages"), Path("root.tar"), Path("offline"))
+    recipe = _mmdebstrap_command(Path("packages"), Path("root.tar"), Path("image"))
     digest = hashlib.sha256("\0".join([platform.machine(), *recipe]).encode())
-    for file in [FOLDER / "Dockerfile", FOLDER / "requirements.txt", *sorted((FOLDER / "offline").glob("*.py"))]:
+    files = [FOLDER / name for name in ("Dockerfile", "requirements.txt", "finish.py")]
+    for file in [*files, *sorted((FOLDER / "offline").glob("*.py"))]:
         digest.update(f"\0{file.name}\0".encode() + file.read_bytes())
     return f"{REPOSITORY}:{digest.hexdigest()[:TAG_HEX_DIGITS]}"
 
@@ -107,25 +108,38 @@ def _build_from_registry(docker: Docker, tag: str) -> None:
 
 
 def _build_from_debian(docker: Docker, tag: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="selfcodealign-image-") as name:
+        tar = Path(name) / "root.tar"
+        make_root_tar(tar)
+        changes = ["--change=USER 65534:65534", '--change=CMD ["python3"]', "--change=ENV LANG=C.UTF-8"]
+        docker.run("import", *changes, str(tar), tag, timeout_s=BUILD_TIMEOUT_S)
+
+
+def make_root_tar(tar: Path) -> None:
+    """Make the image's root file system from Debian packages, without a registry and without Docker.
+
+    Args:
+        tar: file to write.
+
+    Raises:
+        PrerequisiteError: mmdebstrap or Debian's keys are not installed.
+        SandboxError: the build failed.
+    """
     if shutil.which("mmdebstrap") is None:
         raise PrerequisiteError(
-            "no way to build the sandbox image: no registry answers, and mmdebstrap is not installed;"
+            "no way to build the sandbox image: mmdebstrap is not installed, and no registry is used;"
             " run `make sandbox`, or `apt-get install mmdebstrap`"
         )
     if not Path(DEBIAN_KEYRING).is_file():
         raise PrerequisiteError(
-            f"no way to build the sandbox image: no registry answers, and {DEBIAN_KEYRING} is missing;"
+            f"no way to build the sandbox image: {DEBIAN_KEYRING} is missing, and no registry is used;"
             " run `apt-get install debian-archive-keyring`"
         )
-    logger.info("building the sandbox image from Debian packages (no registry answers)")
+    logger.info("building the sandbox image from Debian packages")
     with tempfile.TemporaryDirectory(prefix="selfcodealign-image-") as name:
-        folder = Path(name)
-        packages = folder / "packages"
+        packages = Path(name) / "packages"
         _install_wheels(packages)
-        tar = folder / "root.tar"
-        _run(_mmdebstrap_command(packages, tar, FOLDER / "offline"), "mmdebstrap")
-        changes = ["--change=USER 65534:65534", '--change=CMD ["python3"]', "--change=ENV LANG=C.UTF-8"]
-        docker.run("import", *changes, str(tar), tag, timeout_s=BUILD_TIMEOUT_S)
+        run_tool(_mmdebstrap_command(packages, tar, FOLDER), "mmdebstrap")
 
 
 def _install_wheels(target: Path) -> None:
@@ -133,24 +147,35 @@ def _install_wheels(target: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--only-binary=:all:"]
     command += ["--implementation=cp", f"--python-version={PYTHON_VERSION}", f"--target={target}"]
     command += [f"--platform={name}_{machine}" for name in WHEEL_PLATFORMS]
-    _run([*command, "--requirement", str(FOLDER / "requirements.txt")], "pip install")
+    run_tool([*command, "--requirement", str(FOLDER / "requirements.txt")], "pip install")
 
 
-def _mmdebstrap_command(packages: Path, tar: Path, offline: Path) -> list[str]:
-    """The command that makes a minimal Debian with Python and our packages, as a tar file."""
-    hooks = [f"copy-in {packages} /opt", f"copy-in {offline} /opt"]
+def _mmdebstrap_command(packages: Path, tar: Path, ours: Path) -> list[str]:
+    """The command that makes a minimal Debian with Python and our packages, as a tar file.
+
+    Args:
+        packages: folder of the installed Python packages.
+        tar: file to write.
+        ours: folder with `offline` and `finish.py`.
+    """
+    hooks = [f"copy-in {packages} {ours / 'offline'} {ours / 'finish.py'} /opt"]
     place = f'mkdir -p "$1/{DEBIAN_PACKAGES_FOLDER}" && rm -rf "$1/opt/offline/__pycache__"'
     place += f' && cp -a "$1/opt/packages/." "$1/{DEBIAN_PACKAGES_FOLDER}/" && rm -rf "$1/opt/packages"'
-    compile_ = f'chroot "$1" python3 -m compileall -q -x "bad_coding|lib2to3/tests" /{DEBIAN_PACKAGES_FOLDER} || true'
+    finish = f'chroot "$1" python3 /opt/finish.py /{DEBIAN_PACKAGES_FOLDER} && rm "$1/opt/finish.py"'
     command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=python3"]
     command += [f"--keyring={DEBIAN_KEYRING}"]
     command += ["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"]
     command += ["--dpkgopt=path-exclude=/usr/share/locale/*"]
-    command += [f"--customize-hook={hook}" for hook in (*hooks, place, compile_)]
+    command += [f"--customize-hook={hook}" for hook in (*hooks, place, finish)]
     return [*command, DEBIAN_SUITE, str(tar)]
 
 
-def _run(command: list[str], what: str) -> None:
+def run_tool(command: list[str], what: str) -> None:
+    """Run a command of the build.
+
+    Raises:
+        SandboxError: it failed, or took too long; the message has its own first complaint.
+    """
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
