@@ -1,142 +1,127 @@
-"""Hostile programs in real gVisor: each gets its right status, and a good program right after it still passes."""
+"""Hostile programs in real gVisor: each gets its right status, the next program passes, the host is unchanged."""
 
+import os
 import time
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hostile import HOST_FILE, HOST_PORT, HOST_SOCKET, MARKER, SAFE_THEMES, THEMES, Hostile
+from hostile_host import Doors, open_doors, system_state
 
-from selfcodealign.sandbox import Limits, Program, Sandbox, SandboxSettings, open_sandbox
+from selfcodealign.records import Verdict
+from selfcodealign.sandbox import Limits, Program, SandboxSettings, open_sandbox
+from selfcodealign.sandbox.docker import CONTAINER_LABEL, Docker, docker_host
 
 pytestmark = pytest.mark.sandbox
 
-LIMITS = Limits(timeout_s=4.0, memory_mib=512, max_output_bytes=100_000, max_processes=32, max_file_mib=16)
-GOOD = (
-    "import os\ndef state():\n"
-    "    pids = [p for p in os.listdir('/proc') if p.isdigit() and int(p) not in (1, os.getpid())]\n"
-    "    return os.listdir('.'), os.listdir('/tmp'), os.listdir('/dev/shm'), pids\n"
-    "assert state() == ([], ['work'], [], [])\n"
-)
-MARKER = "selfcodealign-hostile-marker"
+LIMITS = Limits(timeout_s=3.0, memory_mib=512, max_output_bytes=100_000, max_processes=32, max_file_mib=16)
+# Two halves, each in a sandbox with one worker: what runs after a program runs in its container.
+NUM_HALVES = 2
+NAMED = {f"{theme}: {program.name}": program for theme, programs in THEMES.items() for program in programs}
+SAFE = {name: program for name, program in NAMED.items() if name.partition(":")[0] in SAFE_THEMES}
 
-# name: (statuses that are right, program). `passed` appears only where the program asserts that it could do no harm.
-HOSTILE: dict[str, tuple[set[str], str]] = {
-    "fork bomb": ({"error", "timeout"}, "import os\nwhile True:\n    os.fork()"),
-    "fork bomb that swallows errors": (
-        {"timeout"},
-        "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
-    ),
-    "memory hog": ({"memory"}, "x = bytearray(10 ** 10)"),
-    "memory hog in many processes": (
-        {"memory", "timeout"},
-        "import os, time\nfor _ in range(20):\n    if os.fork() == 0:\n"
-        "        x = b'x' * 200_000_000\n        time.sleep(60)\n"
-        "time.sleep(60)",
-    ),
-    "disk filler": ({"error"}, "f = open('big', 'wb')\nwhile True:\n    f.write(bytes(10 ** 6))"),
-    "disk filler in many files": (
-        {"error"},
-        "import itertools\nfor i in itertools.count():\n    open(f'f{i}', 'wb').write(bytes(10 ** 6))",
-    ),
-    "output flood": ({"output"}, "import os\nwhile True:\n    os.write(1, b'x' * 60000)"),
-    "open file flood": ({"error"}, "files = []\nwhile True:\n    files.append(open('/dev/null'))"),
-    "endless loop that ignores signals": (
-        {"timeout"},
-        "import signal\nfor s in range(1, 65):\n"
-        "    try:\n        signal.signal(s, signal.SIG_IGN)\n"
-        "    except (OSError, ValueError):\n        pass\n"
-        "while True:\n    try:\n        while True:\n            pass\n"
-        "    except BaseException:\n        pass",
-    ),
-    "network": ({"error"}, "import socket\nsocket.create_connection(('1.1.1.1', 53), timeout=2)"),
-    "name look-up": ({"error"}, "import socket\nsocket.getaddrinfo('example.com', 80)"),
-    "write to /etc/shadow": ({"error"}, "open('/etc/shadow', 'a').write('x')"),
-    "write into the image": ({"error"}, "open('/usr/lib/python3/evil.py', 'w')"),
-    "read a file of the host": ({"error"}, f"open({str(Path(__file__))!r}).read()"),
-    "Docker's socket": ({"error"}, "import socket\nsocket.socket(socket.AF_UNIX).connect('/var/run/docker.sock')"),
-    "become root": ({"error"}, "import os\nos.setuid(0)"),
-    "mount": (
-        {"passed"},
-        "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
-        "r = libc.mount(b'none', b'/tmp', b'tmpfs', 0, None)\nassert r == -1",
-    ),
-    "kill the supervisor": ({"error"}, "import os\nos.kill(1, 9)"),
-    "kill everything": ({"incomplete", "error", "vacuous"}, "import os\nos.kill(-1, 9)"),
-    "read the supervisor's memory": ({"error"}, "open('/proc/1/mem', 'rb').read(1)"),
-    "trace the supervisor": (
-        {"passed"},
-        "import ctypes\nr = ctypes.CDLL(None).ptrace(16, 1, 0, 0)\nassert r == -1",
-    ),
-    "os._exit(0)": ({"incomplete"}, "import os\nos._exit(0)"),
-    "sys.exit(0) before assertions": ({"incomplete"}, "import sys\nx = 1\nsys.exit(0)\nassert x == 2"),
-    "SystemExit in the code under test": ({"incomplete"}, "def f():\n    raise SystemExit\nassert f() == 2"),
-    "verdict printed": (
-        {"failed"},
-        'print(\'{"status": "passed", "assertions": 9}\')\nx = 1\nassert x == 2',
-    ),
-    "verdict written to every descriptor": (
-        {"error"},
-        'import os\nm = b\'\\0\\0\\0\\x2a{"index":0,"status":"passed","assertions":1}\'\nfor fd in range(3, 256):\n'
-        "    try:\n        os.write(fd, m)\n    except OSError:\n        pass\nx = 1\nassert x == 1",
-    ),
-    "daemon left behind": (
-        {"passed"},
-        "import os, time\nx = 1\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
-        "        while True:\n"
-        "            try:\n                open('/tmp/work/left', 'w').write('x')\n"
-        "                open('/dev/shm/left', 'w')\n"
-        "            except OSError:\n                pass\n    os._exit(0)\nos.wait()\ntime.sleep(0.3)\nassert x == 1",
-    ),
-    "files left behind": (
-        {"passed"},
-        "import os\nfor f in ('/tmp/a', '/dev/shm/b', '/tmp/work/c'):\n    open(f, 'w').write('x')\n"
-        "os.makedirs('/tmp/d/e')\nos.chmod('/tmp/d/e', 0)\nos.chmod('/tmp/d', 0)\nos.chmod('/tmp/work', 0)\n"
-        "x = os.getcwd()\nassert x",
-    ),
-    "working folder replaced by a link": (
-        {"passed"},
-        "import os\nos.rmdir('/tmp/work')\nos.symlink('/dev/shm', '/tmp/work')\nx = os.readlink('/tmp/work')\nassert x",
-    ),
-    "deep recursion": (
-        {"error"},
-        "import sys\nsys.setrecursionlimit(10 ** 9)\ndef f():\n    return repr(X())\n"
-        "class X:\n    __repr__ = lambda self: repr(self)\nf()",
-    ),
-    "deeply nested source": ({"syntax", "memory"}, "x = " + "(" * 100_000 + ")" * 100_000),
-    "huge integer": ({"timeout", "memory", "error"}, "x = 10 ** 10 ** 8\nprint(len(str(x)))"),
-    "NUL bytes": ({"syntax"}, "x = 1\0\nassert x"),
-}
+
+@dataclass(frozen=True)
+class Outcome:
+    """Verdicts by name: of the programs, and of those that ran right after them; and the host before and afterwards."""
+
+    verdicts: dict[str, Verdict]
+    after: dict[str, Verdict]
+    before_state: dict[str, object]
+    after_state: dict[str, object]
+    visits: list[str]
+
+
+def run_all(programs: dict[str, Hostile], runtime: str, folder: Path, num_halves: int) -> Outcome:
+    """Run each program, and after it the one that must not notice it."""
+    host_file = folder / f"{MARKER}.txt"
+    host_file.write_text("a secret of the host")
+    names = list(programs)
+    halves = [names[start::num_halves] for start in range(num_halves)]
+    with open_doors(folder) as doors, ThreadPoolExecutor(num_halves) as pool:
+        before_state = system_state()
+        parts = list(pool.map(lambda half: run_half(half, programs, runtime, host_file, doors), halves))
+        after_state = system_state()
+        visits = list(doors.visits)
+    verdicts = {verdict.id: verdict for part in parts for verdict in part}
+    return Outcome(
+        {name: verdicts[name] for name in names},
+        {name: verdicts[f"after {name}"] for name in names},
+        before_state,
+        after_state,
+        visits,
+    )
+
+
+def run_half(
+    names: list[str], programs: dict[str, Hostile], runtime: str, host_file: Path, doors: Doors
+) -> list[Verdict]:
+    """Run some of the programs, one after the other in one container."""
+    asked = []
+    for name in names:
+        source = programs[name].source
+        for placeholder, value in ((HOST_FILE, host_file), (HOST_PORT, doors.port), (HOST_SOCKET, doors.path)):
+            source = source.replace(placeholder, str(value))
+        asked += [Program(name, source), Program(f"after {name}", programs[name].after)]
+    settings = SandboxSettings(runtime=runtime, limits=LIMITS, num_workers=1)
+    with open_sandbox(settings) as sandbox:
+        return list(sandbox.run(asked))
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    # One worker: the good program runs in the same container, right after the hostile one.
-    with open_sandbox(SandboxSettings(limits=LIMITS, num_workers=1)) as opened:
-        yield opened
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return run_all(NAMED, "runsc", tmp_path_factory.mktemp("hostile"), NUM_HALVES)
 
 
-def test_hostile_programs_get_their_status_and_leave_nothing_behind(sandbox: Sandbox) -> None:
-    programs = []
-    for name, (_, source) in HOSTILE.items():
-        programs += [Program(name, f"# {MARKER}\n{source}"), Program(f"after: {name}", GOOD)]
-    verdicts = {verdict.id: verdict for verdict in sandbox.run(programs)}
-    wrong = {
-        name: (verdicts[name].status, verdicts[name].stderr[-300:])
-        for name, (right, _) in HOSTILE.items()
-        if verdicts[name].status not in right
-    }
-    assert wrong == {}
-    disturbed = {
-        name: verdicts[f"after: {name}"].stderr[-300:]
-        for name in HOSTILE
-        if verdicts[f"after: {name}"].status != "passed"
-    }
-    assert disturbed == {}
+@pytest.fixture(scope="module")
+def plain_outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return run_all(SAFE, "runc", tmp_path_factory.mktemp("hostile_plain"), 1)
 
 
-def test_an_endless_program_costs_no_more_than_its_time(sandbox: Sandbox) -> None:
-    started = time.monotonic()
-    (verdict,) = sandbox.run([Program("p", "while True:\n    pass")])
-    assert verdict.status == "timeout"
-    assert LIMITS.timeout_s <= verdict.seconds < LIMITS.timeout_s + 2
-    assert time.monotonic() - started < LIMITS.timeout_s + 30
+def test_there_are_programs_of_every_kind_and_their_names_differ() -> None:
+    assert len(NAMED) == sum(len(programs) for programs in THEMES.values())
+    assert len(NAMED) >= 90
+    assert all(programs for programs in THEMES.values())
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_hostile_program_gets_its_status_and_the_next_one_passes(name: str, outcome: Outcome) -> None:
+    check(name, outcome)
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_plain_containers_give_the_same_verdicts(name: str, plain_outcome: Outcome) -> None:
+    check(name, plain_outcome)
+
+
+def check(name: str, outcome: Outcome) -> None:
+    verdict, after = outcome.verdicts[name], outcome.after[name]
+    assert verdict.status in NAMED[name].statuses, verdict.stderr[-500:]
+    assert after.status == "passed", after.stderr[-500:]
+
+
+def test_no_cheat_passes(outcome: Outcome) -> None:
+    passed = {name for name, verdict in outcome.verdicts.items() if verdict.status == "passed"}
+    assert passed - {name for name, program in NAMED.items() if "passed" in program.statuses} == set()
+
+
+def test_the_host_is_unchanged_and_none_of_its_doors_was_reached(outcome: Outcome) -> None:
+    assert outcome.after_state == outcome.before_state
+    assert outcome.visits == []
+
+
+def test_no_container_is_left(outcome: Outcome) -> None:
+    assert outcome.verdicts
+    label = f"--filter=label={CONTAINER_LABEL}={os.getpid()}"
+    assert Docker(docker_host()).run("ps", "--all", "--quiet", label) == ""
+
+
+def test_an_endless_program_costs_no_more_than_its_time() -> None:
+    with open_sandbox(SandboxSettings(limits=LIMITS, num_workers=1)) as sandbox:
+        started = time.monotonic()
+        (verdict,) = sandbox.run([Program("p", "while True:\n    pass")])
+        assert verdict.status == "timeout"
+        assert LIMITS.timeout_s <= verdict.seconds < LIMITS.timeout_s + 2
+        assert time.monotonic() - started < LIMITS.timeout_s + 30
