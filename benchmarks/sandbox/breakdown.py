@@ -18,7 +18,7 @@ EMPTY = "def unused():\n    pass\n\n\nassert callable(unused)\n"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Milliseconds of one core for one program, medians of the rounds. All but `host_cpu` add up to `whole`.
+    """Milliseconds of one core for one program. All but `host_cpu` add up to `whole`.
 
     Attributes:
         between: empty program: before its clock starts and after it stops. Killing, cleaning, frames, pipes, the host.
@@ -59,7 +59,7 @@ def break_down(runtime: Literal["runsc", "runc"], workload: Workload, num_rounds
     Args:
         runtime: of our sandbox.
         workload: programs that pass.
-        num_rounds: rounds, of which the median is taken.
+        num_rounds: rounds, of which the quickest counts: parts are differences, in which noise adds up.
         num_cores: programs at the same time.
     """
     sets = [
@@ -73,15 +73,14 @@ def break_down(runtime: Literal["runsc", "runc"], workload: Workload, num_rounds
         for _ in range(num_rounds):
             for programs, steadies in zip(sets, found, strict=True):
                 steadies.append(_steady(sandbox, programs, num_cores))
-    empty, compiled, whole = ([steady.wall for steady in steadies] for steadies in found)
-    process = statistics.median(steady.reported for steady in found[0])
+    empty, compiled, whole = (min(steadies, key=lambda steady: steady.wall) for steadies in found)
     return Parts(
-        between=statistics.median(empty) - process,
-        process=process,
-        compile=statistics.median(compiled) - statistics.median(empty),
-        run=statistics.median(whole) - statistics.median(compiled),
-        whole=statistics.median(whole),
-        host_cpu=statistics.median(steady.host_cpu for steady in found[2]),
+        between=empty.wall - empty.reported,
+        process=empty.reported,
+        compile=compiled.wall - empty.wall,
+        run=whole.wall - compiled.wall,
+        whole=whole.wall,
+        host_cpu=whole.host_cpu,
     )
 
 
@@ -89,7 +88,7 @@ def unisolated_whole_ms(workload: Workload, num_rounds: int, num_cores: int) -> 
     """The same figure as `Parts.whole`, of the process-per-program pool on the host."""
     with open_unisolated(workload.limits, num_cores) as pool:
         seconds = [pool.run(workload.programs).seconds for _ in range(num_rounds)]
-    return statistics.median(seconds) * 1000 * num_cores / len(workload.programs)
+    return min(seconds) * 1000 * num_cores / len(workload.programs)
 
 
 def only_compiled(source: str) -> str:

@@ -29,7 +29,9 @@ def show_rates(measured: WorkloadRates, num_cores: int) -> None:
     """Print the rates of all systems on one workload, and their times over ours."""
     workload = measured.workload
     limits = f"time limit {workload.limits.timeout_s:g} s, memory {workload.limits.memory_mib} MiB"
-    title = f"{workload.name}: {len(workload.programs)} programs, {num_cores} cores, {limits}"
+    title = (
+        f"{workload.name}: {len(workload.programs)} programs, {num_cores} cores, {limits}; ours: {measured.isolation}"
+    )
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("system")
     for column in RATE_COLUMNS:
@@ -37,9 +39,8 @@ def show_rates(measured: WorkloadRates, num_cores: int) -> None:
     ours = measured.rates[OURS]
     for rate in measured.rates.values():
         median, least, greatest = rate.times_ours(ours)
-        name = f"{rate.name} ({measured.isolation})" if rate is ours else rate.name
         table.add_row(
-            name,
+            rate.name,
             f"{rate.programs_per_second:.1f}",
             f"{1000 * num_cores / rate.programs_per_second:.1f}",
             "1" if rate is ours else f"{median:.2f}",
