@@ -1,8 +1,9 @@
 """From a GGUF file to bf16 safetensors with tokenizer and chat template."""
 
 import contextlib
+import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def dequantise(gguf: Path, destination: Path, *, name: str, is_tied: bool, stop_
 
     folder = str(gguf.parent)
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # its bar knows no switch
+        with _read_once(), contextlib.redirect_stderr(io.StringIO()):  # its bar knows no switch
             model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf.name, dtype=torch.bfloat16)
             tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name)
     except (ValueError, KeyError, OSError, IndexError) as error:
@@ -42,6 +43,36 @@ def dequantise(gguf: Path, destination: Path, *, name: str, is_tied: bool, stop_
     model.generation_config = _generation_config(tokenizer, stop_tokens)
     model.save_pretrained(destination)
     tokenizer.save_pretrained(destination)
+
+
+@contextlib.contextmanager
+def _read_once() -> Iterator[None]:
+    """Have transformers parse the file once, and quickly.
+
+    It makes a new reader for the config, for the weights and for each part of the tokenizer, and each reads all of the
+    vocabulary through a memory map, item by item: two minutes of processor time for 150,000 tokens, here a tenth of it.
+    """
+    import gguf
+    import numpy as np
+
+    class PlainReader(gguf.GGUFReader):
+        """Reads through an ordinary array: each item of a memory map is a new map, ten times as slow."""
+
+        @property
+        def data(self) -> Any:
+            return self._plain
+
+        @data.setter
+        def data(self, value: Any) -> None:
+            self._plain = value.view(np.ndarray)
+
+    library: Any = gguf
+    usual = library.GGUFReader
+    library.GGUFReader = functools.cache(PlainReader)
+    try:
+        yield
+    finally:
+        library.GGUFReader = usual
 
 
 def _forget_quantisation(model: Any) -> None:
