@@ -22,7 +22,11 @@ exec(compile(read(int(read(12))), "<sandbox>", "exec"))
 """
 
 # In the order of their imports.
-MODULES = ("frames", "instrument", "child", "folders", "running", "supervisor")
+MODULES = (
+    "frames", "outcome",
+    "syntax", "instrument", "execution", "purity", "child", "shared", "folders", "running", "preload",
+    "supervisor",
+)  # fmt: skip
 
 _LOADER = """
 import sys, types

@@ -19,8 +19,8 @@ from selfcodealign.sandbox.known_answers import KNOWN_ANSWERS, KnownAnswer
 from selfcodealign.sandbox.runtimes import make_launcher
 from selfcodealign.sandbox.settings import Program, SandboxSettings, Status
 
-# Programs that a container has at a time: one runs, the next is there when it ends.
-WINDOW = 2
+# Programs that a container has at a time: one runs, the next are there when it ends.
+WINDOW = 4
 # On top of a program's own time: killing it, cleaning up, a busy machine.
 GRACE_S = 45.0
 # Pauses before a container is started again: together they outlast a restart of the daemon.
@@ -209,7 +209,7 @@ class _Worker(threading.Thread):
             container = self._container or self._start()
             while self._num_sent < len(self._in_flight):
                 job = self._in_flight[self._num_sent]
-                container.send({"index": job.index, "source": job.program.source, "timeout_s": job.timeout_s})
+                container.send(self._message(job))
                 self._num_sent += 1
             message = container.receive(self._in_flight[0].timeout_s + GRACE_S)
             self._accept(message)
@@ -218,6 +218,15 @@ class _Worker(threading.Thread):
                 self._recover(str(fault))
         except SandboxError as error:
             self._refuse(error)
+
+    def _message(self, job: _Job) -> dict[str, Any]:
+        may_share = self._settings.shares_processes and not job.faults and not job.is_second_look
+        return {
+            "index": job.index,
+            "source": job.program.source,
+            "timeout_s": job.timeout_s,
+            "may_share": may_share,
+        }
 
     def _take_jobs(self) -> None:
         while len(self._in_flight) < WINDOW and not self._is_worn_out():
@@ -297,7 +306,7 @@ class _Worker(threading.Thread):
 
 @contextmanager
 def open_sandbox(settings: SandboxSettings) -> Iterator[Sandbox]:
-    """Open the sandbox: find Docker and the runtime, build the image if it is missing, start the workers.
+    """Open the sandbox: find the runtime, build the image if it is missing, start the workers.
 
     All containers are gone when the block ends, however it ends.
 
@@ -305,8 +314,8 @@ def open_sandbox(settings: SandboxSettings) -> Iterator[Sandbox]:
         settings: runtime, limits and number of workers.
 
     Raises:
-        PrerequisiteError: Docker, the runtime or a way to build the image is missing.
-        SandboxError: Docker failed.
+        PrerequisiteError: the runtime, its Docker or a way to build the image is missing.
+        SandboxError: Docker or the build failed.
     """
     launcher = make_launcher(settings)
     sandbox = Sandbox(PipeRuntime(launcher), settings, launcher.image_id)

@@ -81,6 +81,8 @@ class SandboxSettings:
         limits: what one program may use.
         num_workers: programs at the same time, each in a container of its own; 0: one a core.
         programs_per_container: a container is replaced after so many.
+        shares_processes: programs that can touch nothing but their own objects run in one process, one after the other;
+            no verdict depends on it. False: a process for each.
         max_tries: a program whose container broke down so many times gets `sandbox_error`.
         docker_host: address of the Docker daemon; None: DOCKER_HOST, `.tools/docker-host` or Docker's default.
         image: what to use instead of the image of this version, which is built if it is missing: a tag for Docker, a
@@ -92,7 +94,8 @@ class SandboxSettings:
     runtime: RuntimeName = "runsc"
     limits: Limits = field(default_factory=Limits)
     num_workers: int = 0
-    programs_per_container: int = 500
+    programs_per_container: int = 5000
+    shares_processes: bool = True
     max_tries: int = 3
     docker_host: str | None = None
     image: str | None = None

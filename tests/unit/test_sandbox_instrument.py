@@ -7,17 +7,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfcodealign.sandbox.inside.instrument import prepare
+from selfcodealign.sandbox.inside.instrument import Prepared, prepare
+from selfcodealign.sandbox.inside.outcome import FILENAME, Outcome
+from selfcodealign.sandbox.inside.syntax import Syntax
+
+
+def prepared(source: str, outcome: Outcome | None = None) -> Prepared:
+    return prepare(Syntax(ast.parse(source, FILENAME)), FILENAME, outcome or Outcome())
+
+
+def outcome_of(source: str, *, is_control: bool = False) -> Outcome:
+    """Execute a program in this process and return what its assertions said."""
+    outcome = Outcome(is_control=is_control)
+    namespace = {"__name__": "__main__"}
+    exec(prepared(source, outcome).code, namespace)  # noqa: S102
+    assert not any("count" in name or "watch" in name for name in namespace)  # nothing for a program to find and call
+    return outcome
 
 
 def run(source: str) -> int:
     """Execute a program in this process and return how many assertions were counted."""
-    counted: list[None] = []
-    prepared = prepare(source, "<test>", lambda: counted.append(None))
-    namespace = {"__name__": "__main__"}
-    exec(prepared.code, namespace)  # noqa: S102
-    assert not any("counter" in name for name in namespace)  # nothing for a program to find and call
-    return len(counted)
+    return outcome_of(source).assertions
 
 
 FUNCTION = "def double(x):\n    return 2 * x\n"
@@ -108,9 +118,89 @@ def test_the_handler_of_an_expected_exception_counts() -> None:
     assert run(FUNCTION + "try:\n    double(None)\nexcept TypeError:\n    pass") == 0
 
 
-def test_the_counter_leaves_line_numbers_docstring_and_future_imports_as_they_were() -> None:
+SWALLOWED = [
+    "try:\n    assert double(1) == 3\nexcept AssertionError:\n    pass",
+    "try:\n    assert double(1) == 3\nexcept:\n    print('failed')",
+    "import contextlib\nwith contextlib.suppress(Exception):\n    assert double(1) == 3",
+    "def test_it():\n    assert double(1) == 3\ntry:\n    test_it()\nexcept AssertionError:\n    pass",
+    "def check(f):\n    try:\n        f()\n    except AssertionError:\n        pass\n"
+    "def test_it():\n    assert double(1) == 3\ncheck(test_it)",
+]
+
+
+@pytest.mark.parametrize("swallowed", SWALLOWED)
+def test_a_failed_test_that_is_swallowed_is_a_failure(swallowed: str) -> None:
+    outcome = outcome_of(FUNCTION + swallowed + "\nassert double(1) == 2")
+    assert outcome.swallowed == 1
+    assert outcome.completed() == "failed"
+
+
+EXPECTED = [
+    "try:\n    positive(-1)\nexcept AssertionError:\n    pass",
+    "try:\n    assert positive(-1) == 1\nexcept AssertionError:\n    pass",
+    "import pytest\nwith pytest.raises(AssertionError):\n    assert double(1) == 3",
+    "try:\n    double(None)\n    assert False\nexcept TypeError:\n    pass",
+]
+
+
+@pytest.mark.parametrize("expected", EXPECTED)
+def test_an_assertion_error_that_a_test_expects_of_the_code_is_no_failure(expected: str) -> None:
+    positive = "def positive(x):\n    assert x > 0\n    return x\n"
+    assert outcome_of(FUNCTION + positive + expected + "\nassert double(1) == 2").completed() == "passed"
+
+
+ALWAYS_EQUAL = "class Any:\n    def __eq__(self, other):\n        return True\n"
+
+
+@pytest.mark.parametrize(
+    "comparison",
+    [
+        "assert Any() == 3",
+        "assert 3 == Any()",
+        "assert all(x == 3 for x in [Any()])",
+        "import unittest\nunittest.TestCase().assertEqual(Any(), 3)",
+    ],
+)
+def test_what_equals_everything_proves_nothing(comparison: str) -> None:
+    assert run(ALWAYS_EQUAL + comparison) == 0
+    assert run(ALWAYS_EQUAL.replace("True", "other == 3") + comparison) == 1
+
+
+def test_an_equality_that_raises_for_strangers_counts() -> None:
+    source = "class P:\n    x = 1\n    def __eq__(self, other):\n        return self.x == other.x\nassert P() == P()"
+    assert run(source) == 1
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        "assert double(2) == 4",
+        "def test():\n    assert double(2) == 4\ntest()",
+        "import pytest\nwith pytest.raises(TypeError):\n    double(None)",
+        "try:\n    double(None)\n    assert False\nexcept TypeError:\n    pass",
+    ],
+)
+def test_no_honest_program_passes_a_negative_control(tests: str) -> None:
+    assert outcome_of(FUNCTION + tests).completed() == "passed"
+    with pytest.raises(AssertionError, match="negative control"):
+        outcome_of(FUNCTION + tests, is_control=True)
+
+
+def test_a_negative_control_counts_nothing_when_its_failure_is_swallowed() -> None:
+    source = FUNCTION + "try:\n    assert double(2) == 4\nexcept AssertionError:\n    pass"
+    assert outcome_of(source, is_control=True).completed() != "passed"
+
+
+def test_helpers_that_were_replaced_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unittest.TestCase, "assertEqual", unittest.TestCase.assertEqual)  # put back afterwards
+    source = "import unittest\nsetattr(unittest.TestCase, 'assert' + 'Equal', lambda *a: None)\n"
+    outcome = outcome_of(FUNCTION + source + "unittest.TestCase().assertEqual(double(1), 5)")
+    assert outcome.completed() == "vacuous"
+
+
+def test_the_hooks_leave_line_numbers_docstring_and_future_imports_as_they_were() -> None:
     source = '"""Doc."""\nfrom __future__ import annotations\nassert run_me() == 1\n1 / 0\n'
-    code = prepare(source, "<test>", lambda: None).code
+    code = prepared(source).code
     namespace = {"__name__": "__main__", "run_me": lambda: 1}
     with pytest.raises(ZeroDivisionError) as caught:
         exec(code, namespace)  # noqa: S102
@@ -121,7 +211,7 @@ def test_the_counter_leaves_line_numbers_docstring_and_future_imports_as_they_we
 @pytest.mark.parametrize("source", ["def f(:", "x = '\0'", "return 1", "\ud800", "assert", "(" * 5000 + ")" * 5000])
 def test_what_does_not_compile_raises_one_of_the_named_errors(source: str) -> None:
     with pytest.raises((SyntaxError, ValueError, RecursionError, OverflowError, MemoryError)):
-        prepare(source, "<test>", lambda: None)
+        prepared(source)
 
 
 def test_expressions_nested_deeper_than_the_recursion_limit_compile() -> None:
@@ -144,7 +234,7 @@ def test_other_main_blocks_run() -> None:
 
 
 def is_final(source: str, function: str, line: int) -> bool:
-    return prepare(source, "<test>", lambda: None).final.is_final(function, line)
+    return prepared(source).final.is_final(function, line)
 
 
 def test_the_last_statement_is_known_also_inside_a_main_block_and_a_function() -> None:
@@ -170,7 +260,7 @@ def test_counting_changes_no_program(pairs: list[tuple[str, str]], depth: int) -
     traces = []
     for source in (opening + asserted, ast.unparse(ast.parse(opening + asserted))):
         trace: list[str] = []
-        exec(prepare(source, "<test>", lambda: None).code, {"trace": trace})  # noqa: S102
+        exec(prepared(source).code, {"trace": trace})  # noqa: S102
         traces.append(trace)
     plain: list[str] = []
     exec(opening + asserted, {"trace": plain})  # noqa: S102

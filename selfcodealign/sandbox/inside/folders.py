@@ -6,7 +6,8 @@ import signal
 import time
 from typing import NoReturn
 
-from selfcodealign.sandbox.inside.child import WORK_FOLDER, become_user
+from selfcodealign.sandbox.inside.child import become_user
+from selfcodealign.sandbox.inside.execution import WORK_FOLDER
 
 TMP_FOLDER = "/tmp"  # noqa: S108 - the container's own, in memory
 SHARED_MEMORY_FOLDER = "/dev/shm"  # noqa: S108

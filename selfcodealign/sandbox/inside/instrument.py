@@ -4,7 +4,8 @@ Only statements are walked, with a stack of our own: the depth of expressions in
 What is counted, once executed without failing: `assert`; calls named `assert...` (unittest, numpy and pandas testing
 helpers, mocks) that the program does not define itself; `with pytest.raises(...)` and its like; and the handler of
 `try: call() / assert False / except SomeError:`. An assertion that names nothing but builtins says nothing about the
-program (`assert True`, `assert len("ab") == 2`) and does not count.
+program (`assert True`, `assert len("ab") == 2`) and does not count. The sides of `==` are looked at as they are
+compared: what equals everything proves nothing. A test's assertion that fails is noted, so that it cannot be swallowed.
 """
 
 import ast
@@ -12,13 +13,30 @@ import builtins
 import os
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from selfcodealign.sandbox.inside.syntax import Syntax, flat
 
 BUILTIN_NAMES = frozenset(dir(builtins)) | {"self", "cls"}
 RAISING_CONTEXTS = frozenset({"raises", "warns", "deprecated_call"})
 # These would also catch the AssertionError of the `assert False` that they stand behind.
 CATCH_ALL = frozenset({"Exception", "BaseException", "AssertionError"})
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+TEST_PREFIXES = ("test", "check")
+
+
+class Hooks(Protocol):
+    """What a program calls while it runs, without a name for it."""
+
+    def count(self) -> None:
+        """An assertion held."""
+
+    def watch(self, value: Any) -> Any:
+        """A side of `==` in an assertion. Returns it."""
+
+    def note_failure(self) -> None:
+        """An assertion of a test failed; its AssertionError is being handled."""
 
 
 class FinalLines:
@@ -53,34 +71,51 @@ class Prepared:
         self.final = final
 
 
-def prepare(source: str, filename: str, count: Callable[[], None]) -> Prepared:
+def prepare(syntax: Syntax, filename: str, hooks: Hooks) -> Prepared:
     """Compile a program with its assertions counted.
 
     Args:
-        source: the program.
+        syntax: the program; its tree is changed.
         filename: name in its tracebacks.
-        count: called after each counted assertion.
+        hooks: called by the program as it runs.
 
     Raises:
         SyntaxError, ValueError, RecursionError, OverflowError: the program does not compile.
     """
-    tree = ast.parse(source, filename)
+    tree = syntax.tree
     _cut_waiting_main_blocks(tree)
-    final = _final_lines(tree)
-    # The counter is put into the code as a constant: no name of it appears in the program's globals.
-    placeholder = "counter-" + os.urandom(16).hex()
-    _add_counting(tree, placeholder)
+    final = _final_lines(syntax)
+    # The hooks are put into the code as constants: no name of them appears in the program's globals.
+    places = _Places()
+    _add_hooks(syntax, places)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)
         code = compile(tree, filename, "exec", dont_inherit=True)
-    return Prepared(_replace_constant(code, placeholder, count), final)
+    values = {
+        places.count: hooks.count,
+        places.watch: hooks.watch,
+        places.note_failure: hooks.note_failure,
+        places.assertion_error: AssertionError,
+    }
+    return Prepared(_replace_constants(code, values), final)
 
 
-def _replace_constant(code: types.CodeType, old: str, new: object) -> types.CodeType:
+class _Places:
+    """Texts that stand in the tree for what the code will hold as constants. Drawn anew for each program."""
+
+    def __init__(self) -> None:
+        nonce = os.urandom(16).hex()
+        self.count = f"count-{nonce}"
+        self.watch = f"watch-{nonce}"
+        self.note_failure = f"note-failure-{nonce}"
+        self.assertion_error = f"assertion-error-{nonce}"
+
+
+def _replace_constants(code: types.CodeType, values: dict[str, object]) -> types.CodeType:
     constants = tuple(
-        _replace_constant(item, old, new)
+        _replace_constants(item, values)
         if isinstance(item, types.CodeType)
-        else (new if isinstance(item, str) and item == old else item)
+        else (values.get(item, item) if isinstance(item, str) else item)
         for item in code.co_consts
     )
     return code.replace(co_consts=constants)
@@ -134,7 +169,7 @@ def _waiting_functions(tree: ast.Module) -> frozenset[str]:
 
 
 def _waits(statement: ast.stmt, waiting: frozenset[str]) -> bool:
-    for node in ast.walk(statement):
+    for node in flat(statement):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"input", *waiting}:
             return True
         if isinstance(node, ast.Attribute) and node.attr == "stdin":
@@ -145,9 +180,8 @@ def _waits(statement: ast.stmt, waiting: frozenset[str]) -> bool:
 # --- the last statements
 
 
-def _final_lines(tree: ast.Module) -> FinalLines:
-    functions = [_final_range(node.body) for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
-    return FinalLines(_final_range(tree.body), functions)
+def _final_lines(syntax: Syntax) -> FinalLines:
+    return FinalLines(_final_range(syntax.tree.body), [_final_range(node.body) for node in syntax.functions])
 
 
 def _final_range(body: list[ast.stmt]) -> range:
@@ -165,27 +199,23 @@ def _final_range(body: list[ast.stmt]) -> range:
 class _Names:
     """What a program defines and imports, as far as it decides which assertions count."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, syntax: Syntax) -> None:
         self.defined: set[str] = set()  # functions, classes, variables, attributes that are set
+        self.defined.update(node.name for node in syntax.definitions)
+        self.defined.update(node.id for node in syntax.of(ast.Name) if isinstance(node.ctx, ast.Store))
+        self.defined.update(node.attr for node in syntax.of(ast.Attribute) if isinstance(node.ctx, ast.Store))
         self.imported: set[str] = set()
-        for node in ast.walk(tree):
-            if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-                self.defined.add(node.name)
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                self.defined.add(node.id)
-            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                self.defined.add(node.attr)
-            elif isinstance(node, (ast.Import, ast.ImportFrom)):
-                self.imported.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+        for node in syntax.imports:
+            self.imported.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+        self._own_builtins = self.defined & BUILTIN_NAMES - {"self"}
 
     def says_something(self, *nodes: ast.AST) -> bool:
         """Whether the nodes name anything but builtins."""
-        for node in nodes:
-            for part in ast.walk(node):
-                if isinstance(part, ast.Name) and (part.id not in BUILTIN_NAMES or part.id in self.defined - {"self"}):
-                    return True
-                if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == "self":
-                    return True  # self.subject: made in setUp
+        for part in flat(*nodes):
+            if isinstance(part, ast.Name) and (part.id not in BUILTIN_NAMES or part.id in self._own_builtins):
+                return True
+            if isinstance(part, ast.Attribute) and isinstance(part.value, ast.Name) and part.value.id == "self":
+                return True  # self.subject: made in setUp
         return False
 
     def is_checking_call(self, node: ast.AST) -> bool:
@@ -211,19 +241,24 @@ def _called_name(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
-def _add_counting(tree: ast.Module, placeholder: str) -> None:
-    names = _Names(tree)
-    for block in _blocks(tree):
-        counted: list[ast.stmt] = []
+def _add_hooks(syntax: Syntax, places: _Places) -> None:
+    names = _Names(syntax)
+    tests = _test_assertions(syntax.tree, names)
+    for block in _blocks(syntax.tree):
+        changed: list[ast.stmt] = []
         for statement in block:
-            counted.append(statement)
-            if _counts(statement, names):
-                counted.append(_count_statement(statement, placeholder))
+            counts = _counts(statement, names)
+            if counts:
+                _watch_sides(statement, names, places)
+            is_test = isinstance(statement, ast.Assert) and id(statement) in tests
+            changed.append(_noting_failure(statement, places) if is_test else statement)
+            if counts:
+                changed.append(_call_statement(statement, places.count))
             elif isinstance(statement, ast.Try) and _expects_exception(statement, names):
                 for handler in statement.handlers:
                     if _is_specific(handler):
-                        handler.body.insert(0, _count_statement(handler.body[0], placeholder))
-        block[:] = counted
+                        handler.body.insert(0, _call_statement(handler.body[0], places.count))
+        block[:] = changed
 
 
 def _counts(statement: ast.stmt, names: _Names) -> bool:
@@ -247,11 +282,67 @@ def _expects_exception(statement: ast.Try, names: _Names) -> bool:
 def _is_specific(handler: ast.ExceptHandler) -> bool:
     if handler.type is None:
         return False
-    return not any(isinstance(part, ast.Name) and part.id in CATCH_ALL for part in ast.walk(handler.type))
+    return not any(isinstance(part, ast.Name) and part.id in CATCH_ALL for part in flat(handler.type))
 
 
-def _count_statement(where: ast.stmt, placeholder: str) -> ast.stmt:
-    call = ast.Call(func=ast.Constant(value=placeholder), args=[], keywords=[])
+def _test_assertions(tree: ast.Module, names: _Names) -> frozenset[int]:
+    """Ids of the assertions that are tests: at the top level, or in functions that are called tests.
+
+    Not those in the code under test, whose AssertionError a test may well expect, nor those in `with raises(...)`.
+    """
+    found: set[int] = set()
+    stack: list[tuple[ast.AST, bool]] = [(tree, True)]
+    while stack:
+        node, is_test = stack.pop()
+        if isinstance(node, ast.Assert) and is_test:
+            found.add(id(node))
+        elif isinstance(node, FUNCTIONS):
+            is_test = node.name.startswith(TEST_PREFIXES)
+        elif isinstance(node, (ast.With, ast.AsyncWith)):
+            is_test = is_test and not any(names.is_checking_call(item.context_expr) for item in node.items)
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                stack.extend((child, is_test) for child in inner)
+    return frozenset(found)
+
+
+def _watch_sides(statement: ast.stmt, names: _Names, places: _Places) -> None:
+    """Have the sides of each `==`, or what a testing helper compares, looked at."""
+    if isinstance(statement, ast.Assert):
+        for node in list(flat(statement.test)):
+            if isinstance(node, ast.Compare) and any(isinstance(operator, ast.Eq) for operator in node.ops):
+                node.left = _watched(node.left, places)
+                node.comparators = [_watched(side, places) for side in node.comparators]
+    elif isinstance(statement, ast.Expr):
+        value = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
+        if isinstance(value, ast.Call) and names.is_checking_call(value):
+            value.args[:2] = [
+                side if isinstance(side, ast.Starred) else _watched(side, places) for side in value.args[:2]
+            ]
+
+
+def _watched(side: ast.expr, places: _Places) -> ast.expr:
+    if isinstance(side, ast.Constant):
+        return side
+    call = ast.Call(func=ast.Constant(value=places.watch), args=[side], keywords=[])
+    for node in (call, call.func):
+        ast.copy_location(node, side)
+    return call
+
+
+def _noting_failure(statement: ast.stmt, places: _Places) -> ast.stmt:
+    note = _call_statement(statement, places.note_failure)
+    handler = ast.ExceptHandler(type=ast.Constant(value=places.assertion_error), name=None, body=[note, ast.Raise()])
+    added = ast.Try(body=[statement], handlers=[handler], orelse=[], finalbody=[])
+    for node in (added, handler, handler.type, handler.body[1]):
+        if node is not None:
+            ast.copy_location(node, statement)
+    return added
+
+
+def _call_statement(where: ast.stmt, place: str) -> ast.stmt:
+    call = ast.Call(func=ast.Constant(value=place), args=[], keywords=[])
     added = ast.Expr(value=call)
     for node in (added, call, call.func):
         ast.copy_location(node, where)

@@ -1,5 +1,6 @@
 """One program while it runs: its process, the pipes to it, and what it printed so far."""
 
+import contextlib
 import os
 import select
 import time
@@ -22,8 +23,17 @@ class Running:
         exit_status: as `waitpid` gives it; None while it runs.
     """
 
-    def __init__(self, pid: int, out_fd: int, err_fd: int, report_fd: int, limits: dict[str, Any]) -> None:
+    def __init__(self, pid: int, shared_pid: int, fds: tuple[int, int, int], limits: dict[str, Any]) -> None:
+        """Watch a process.
+
+        Args:
+            pid: of the program.
+            shared_pid: of the process that pure programs share, which is not this program's.
+            fds: the pipes of its standard output, its standard error and its report.
+            limits: the fields of `Limits`.
+        """
         self.pid = pid
+        self._not_its_own = frozenset({"1", str(shared_pid)})
         self.out = bytearray()
         self.err = bytearray()
         self.report = bytearray()
@@ -32,9 +42,8 @@ class Running:
         self._max_printed = int(limits["max_output_bytes"])
         self._kept = int(limits["kept_output_bytes"])
         self._max_resident = int(limits["memory_mib"]) << 20
-        self._err_fd = err_fd
-        self._report_fd = report_fd
-        self._fds = (out_fd, err_fd, report_fd)
+        self._fds = fds
+        _, self._err_fd, self._report_fd = fds
         for fd in self._fds:
             os.set_blocking(fd, False)
 
@@ -69,7 +78,7 @@ class Running:
             # The kernel bounds each process; together they must not reach the container's limit, which ends them all.
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + MEMORY_LOOK_EVERY_S
-                if _resident_bytes() > self._max_resident:
+                if _resident_bytes(self._not_its_own) > self._max_resident:
                     return "memory"
         return "timeout"
 
@@ -99,17 +108,12 @@ class Running:
         self.err += text.encode()
         del self.err[: max(0, len(self.err) - self._kept)]
 
-    def reap(self) -> bool:
-        """Collect ended processes, orphans too. Returns whether no process is left at all."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return True
-            if pid == 0:
-                return False
-            if pid == self.pid:
-                self.exit_status = status
+    def reap(self) -> None:
+        """Collect ended processes, orphans too."""
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if ended[0] == self.pid:
+                    self.exit_status = ended[1]
 
     def drain(self) -> None:
         """Read what is left in the pipes, and close them. All writers are dead: a pipe holds at most its buffer."""
@@ -120,10 +124,10 @@ class Running:
             os.close(fd)
 
 
-def _resident_bytes() -> int:
-    """Resident memory of all processes but the supervisor, without what each shares with it since its fork."""
+def _resident_bytes(others: frozenset[str]) -> int:
+    """Resident memory of all processes but some, without what each shares with the supervisor since its fork."""
     shared = _resident_pages("self")
-    pids = [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+    pids = [name for name in os.listdir("/proc") if name.isdigit() and name not in others]
     return sum(max(0, _resident_pages(pid) - shared) for pid in pids) * PAGE_BYTES
 
 

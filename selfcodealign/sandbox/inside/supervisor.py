@@ -3,6 +3,10 @@
 It runs as the container's root, with three capabilities (to become another user, and to kill its processes); programs
 run as an unprivileged user of their own, so that they can neither signal nor trace nor read it. It is process 1: what
 a program leaves behind becomes its child, and `kill(-1)` reaches everything but itself. One program runs at a time.
+
+Two exceptions to one process a program, neither of which changes a verdict: programs that can touch nothing but
+their own objects share a process (see `shared`), and a pass of any other program counts only if it cannot pass a
+negative control, a second run in which no assertion holds: what passes that has forged its result.
 """
 
 import contextlib
@@ -16,16 +20,20 @@ from typing import Any
 from selfcodealign.sandbox.inside.child import STATUSES, child_main
 from selfcodealign.sandbox.inside.folders import empty_folders
 from selfcodealign.sandbox.inside.frames import encode_frame, read_frame, write_all
+from selfcodealign.sandbox.inside.preload import Preloader
 from selfcodealign.sandbox.inside.running import MAX_REPORT_BYTES, Running
+from selfcodealign.sandbox.inside.shared import SharedProcess
 
 KILL_TIMEOUT_S = 10.0
+MAX_CONTROL_S = 5.0
+FORGED = "it passes although its assertions were made to fail: it forged its result\n"
 
 
 class Supervisor:
     """Runs programs one after the other."""
 
     def __init__(self, config: dict[str, Any], request_fd: int, answer_fd: int) -> None:
-        self._limits: dict[str, Any] = config["limits"]
+        self._limits: dict[str, Any] = {**config["limits"], "preloaded_bytes": 0}
         self._uid = int(config["uid"])
         self._request_fd = request_fd
         self._answer_fd = answer_fd
@@ -34,6 +42,8 @@ class Supervisor:
             os.set_blocking(fd, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write_fd, warn_on_full_buffer=False)
+        self._preloader = Preloader()
+        self._shared = SharedProcess(self._limits, self._uid, _isolate_from_supervisor)
 
     def serve(self) -> None:
         """Answer requests until the host closes the pipe, or the container is no longer clean."""
@@ -49,13 +59,27 @@ class Supervisor:
             write_all(self._answer_fd, encode_frame(answer))
 
     def _run(self, job: dict[str, Any]) -> dict[str, Any]:
+        examined = self._shared.ask(str(job["source"]), float(job["timeout_s"]), runs=bool(job["may_share"]))
+        if "status" in examined:
+            return {**examined, "index": job["index"], "is_spent": False}
+        self._limits["preloaded_bytes"] = self._preloader.load_for(str(job["source"]))
+        answer = self._run_alone(job, is_control=False)
+        if answer["status"] == "passed" and not examined["is_pure"]:
+            timeout_s = min(float(job["timeout_s"]), MAX_CONTROL_S)
+            control = self._run_alone({**job, "timeout_s": timeout_s}, is_control=True)
+            answer["is_spent"] = answer["is_spent"] or control["is_spent"]
+            if control["status"] == "passed":
+                answer.update(status="error", assertions=0, stderr=FORGED)
+        return answer
+
+    def _run_alone(self, job: dict[str, Any], *, is_control: bool) -> dict[str, Any]:
         started = time.monotonic()
         # Drawn for each program: the token of one is of no use to the next.
         token = os.urandom(16).hex().encode()
-        running = self._start(job, token)
+        running = self._start(job, token, is_control=is_control)
         ended_by = running.watch(started + float(job["timeout_s"]), self._wake_fd)
         seconds = time.monotonic() - started
-        is_spent = not _end_all(running)
+        is_spent = not self._end_all(running)
         running.drain()
         is_spent = not empty_folders(self._uid) or is_spent
         status, assertions, note = _verdict(running, ended_by, token)
@@ -71,46 +95,56 @@ class Supervisor:
             "is_spent": is_spent,
         }
 
-    def _start(self, job: dict[str, Any], token: bytes) -> Running:
+    def _start(self, job: dict[str, Any], token: bytes, *, is_control: bool) -> Running:
         out_read, out_write = os.pipe()
         err_read, err_write = os.pipe()
         report_read, report_write = os.pipe()
         pid = os.fork()
         if pid == 0:
-            _become_child(out_write, err_write, report_write)
-            child_main(job, self._limits, self._uid, report_write, token)
+            os.dup2(out_write, 1)
+            os.dup2(err_write, 2)
+            _isolate_from_supervisor((report_write,))
+            child_main(job, self._limits, self._uid, report_write, token, is_control=is_control)
         for fd in (out_write, err_write, report_write):
             os.close(fd)
-        return Running(pid, out_read, err_read, report_read, self._limits)
+        return Running(pid, self._shared.pid, (out_read, err_read, report_read), self._limits)
+
+    def _end_all(self, running: Running) -> bool:
+        """Kill everything that the program left. Returns whether nothing is left.
+
+        Orphans become children of process 1, which collects them: what is not listed is gone.
+        """
+        deadline = time.monotonic() + KILL_TIMEOUT_S
+        while True:
+            running.reap()
+            if running.exit_status is not None and not _others(self._shared.pid):
+                return True
+            if time.monotonic() > deadline:
+                return False
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+            self._shared.forget()  # it is killed with the rest, and starts again when it is needed
+            time.sleep(0.001)
 
 
-def _become_child(out_fd: int, err_fd: int, report_fd: int) -> None:
+def _others(shared_pid: int) -> list[str]:
+    """The processes of this container, but for the supervisor and the shared process."""
+    return [name for name in os.listdir("/proc") if name.isdigit() and int(name) not in {1, shared_pid}]
+
+
+def _isolate_from_supervisor(kept_fds: tuple[int, ...]) -> None:
+    """In a fresh child: nothing of the supervisor stays open, its own pipes least of all."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.setsid()
     null_fd = os.open("/dev/null", os.O_RDONLY)
     os.dup2(null_fd, 0)
-    os.dup2(out_fd, 1)
-    os.dup2(err_fd, 2)
-    # Nothing else of the supervisor stays open, its own pipes least of all.
-    os.closerange(3, report_fd)
-    os.closerange(report_fd + 1, 64)
-
-
-def _end_all(running: Running) -> bool:
-    """Kill everything that the program left. Returns whether nothing is left.
-
-    Orphans become children of process 1, so that "no children" means "no processes".
-    """
-    deadline = time.monotonic() + KILL_TIMEOUT_S
-    while not running.reap():
-        if time.monotonic() > deadline:
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)
-        time.sleep(0.001)
-    return True
+    low = 3
+    for fd in sorted(kept_fds):
+        os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, 64)
 
 
 def _verdict(running: Running, ended_by: str, token: bytes) -> tuple[str, int, str]:
