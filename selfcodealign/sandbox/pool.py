@@ -29,6 +29,7 @@ LOOK_EVERY_S = 0.2
 # A timeout on a machine whose load is beyond twice its cores and our workers may be the machine's: the program is run
 # once more, with more time.
 SECOND_LOOK_FACTOR = 3.0
+BROKEN_LIMITS = frozenset({Status.TIMEOUT, Status.MEMORY, Status.OUTPUT})
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class _Job:
     answers: "queue.SimpleQueue[tuple[int, Verdict | SandboxError]]"
     faults: list[str] = field(default_factory=list)
     is_second_look: bool = False
+    may_share: bool = True
 
     def answer(self, isolation: str, message: dict[str, Any]) -> None:
         verdict = Verdict(
@@ -112,21 +114,26 @@ class Sandbox:
             return
         self._test()
         timeout_s = self._settings.limits.timeout_s
-        yield from self._ask([(program, timeout_s) for program in listed])
+        may_share = self._settings.shares_processes
+        yield from self._ask([(program, timeout_s, may_share) for program in listed])
 
     def _test(self) -> None:
         limits = self._settings.limits
-        asked = [(Program(known.name, known.source_for(limits)), known.timeout_s) for known in KNOWN_ANSWERS]
+        asked = [
+            # What breaks a limit would only be tried twice.
+            (Program(known.name, known.source_for(limits)), known.timeout_s, known.status not in BROKEN_LIMITS)
+            for known in KNOWN_ANSWERS
+        ]
         answers = dict(self._ask(asked))
         for index, known in enumerate(KNOWN_ANSWERS):
             _check(known, answers[index])
 
-    def _ask(self, programs: list[tuple[Program, float]]) -> Iterator[tuple[int, Verdict]]:
+    def _ask(self, programs: list[tuple[Program, float, bool]]) -> Iterator[tuple[int, Verdict]]:
         answers: queue.SimpleQueue[tuple[int, Verdict | SandboxError]] = queue.SimpleQueue()
         num_asked = 0
         max_source_bytes = self._settings.limits.max_source_bytes
-        for index, (program, timeout_s) in enumerate(programs):
-            job = _Job(index, program, timeout_s, answers)
+        for index, (program, timeout_s, may_share) in enumerate(programs):
+            job = _Job(index, program, timeout_s, answers, may_share=may_share)
             num_bytes = len(program.source.encode("utf-8", "surrogatepass"))
             if num_bytes > max_source_bytes:
                 text = f"the source has {num_bytes} bytes, more than {max_source_bytes}"
@@ -219,13 +226,13 @@ class _Worker(threading.Thread):
         except SandboxError as error:
             self._refuse(error)
 
-    def _message(self, job: _Job) -> dict[str, Any]:
-        may_share = self._settings.shares_processes and not job.faults and not job.is_second_look
+    @staticmethod
+    def _message(job: _Job) -> dict[str, Any]:
         return {
             "index": job.index,
             "source": job.program.source,
             "timeout_s": job.timeout_s,
-            "may_share": may_share,
+            "may_share": job.may_share and not job.faults and not job.is_second_look,
         }
 
     def _take_jobs(self) -> None:
