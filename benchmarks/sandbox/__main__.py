@@ -32,12 +32,13 @@ def rates(
     """
     if context.invoked_subcommand is not None:
         return
-    from benchmarks.sandbox import breakdown, tables, workloads
+    from benchmarks.sandbox import breakdown, systems, tables, workloads
     from benchmarks.sandbox import rates as measuring
 
     num_cores = cores or os.cpu_count() or 1
     exemplars = workloads.exemplars(copies)
-    measured = measuring.measure(exemplars, measuring.whole_rounds(exemplars, rounds), sample, num_cores)
+    every_round = measuring.whole_rounds(exemplars, rounds)
+    measured = measuring.measure(exemplars, every_round, sample, num_cores, measuring.OTHERWISE)
     tables.show_rates(measured, num_cores)
     keys = {**measuring.as_keys(measured), "workload": exemplars.name}
     if programs:
@@ -46,10 +47,9 @@ def rates(
         tables.show_rates(mixed_measured, num_cores)
         floor_s = measuring.time_limit_floor_s(mixed, num_cores)
         keys["mixed"] = {**measuring.as_keys(mixed_measured), "time_limit_floor_s": round(floor_s, 1)}
-    few = workloads.exemplars(max(1, copies // 4))
-    parts: dict[str, breakdown.Parts] = {
-        name: breakdown.break_down(name, few, rounds, num_cores) for name in breakdown.RUNTIMES
-    }
+    few = workloads.exemplars(max(1, copies // 2))
+    ways = (systems.OURS, systems.OURS_ALONE, systems.OURS_RUNC)
+    parts = {way.name: breakdown.break_down(way, few, rounds, num_cores) for way in ways}
     unisolated_ms = breakdown.unisolated_whole_ms(few, rounds, num_cores)
     tables.show_parts(parts, unisolated_ms)
     keys["ms_per_program_and_core"] = {name: part.as_dict() for name, part in parts.items()}

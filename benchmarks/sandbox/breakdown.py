@@ -5,14 +5,12 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from benchmarks.sandbox.systems import open_unisolated
+from benchmarks.sandbox.systems import Way, open_unisolated
 from benchmarks.sandbox.workloads import Workload
 from selfcodealign.errors import SandboxError
-from selfcodealign.sandbox import Program, Sandbox, SandboxSettings, open_sandbox
+from selfcodealign.sandbox import Program, Sandbox, open_sandbox
 
-RUNTIMES: tuple[Literal["runsc", "runc"], ...] = ("runsc", "runc")
 EMPTY = "def unused():\n    pass\n\n\nassert callable(unused)\n"
 
 
@@ -22,8 +20,9 @@ class Parts:
 
     Attributes:
         between: empty program: before its clock starts and after it stops. Killing, cleaning, frames, pipes, the host.
-        process: empty program: its process on the supervisor's clock. Fork, giving up rights, report, end.
-        compile: parsing, counting assertions, compiling, loading what the compiler needs.
+        process: empty program, on the supervisor's clock: fork, giving up rights, report and end of its process, or its
+            turn in the process that pure programs share.
+        compile: parsing, looking whether it is pure, counting assertions, compiling.
         run: the program itself.
         whole: all of it.
         host_cpu: processor time of the host's side, all of it while programs run.
@@ -50,14 +49,14 @@ class _Steady:
     host_cpu: float
 
 
-def break_down(runtime: Literal["runsc", "runc"], workload: Workload, num_rounds: int, num_cores: int) -> Parts:
+def break_down(way: Way, workload: Workload, num_rounds: int, num_cores: int) -> Parts:
     """Take the time of a workload apart.
 
     Each round runs the same number of programs three times: empty ones, the workload's with everything in a function
     that is never called (compiled, not run), and the workload's as they are.
 
     Args:
-        runtime: of our sandbox.
+        way: of ours.
         workload: programs that pass.
         num_rounds: rounds, of which the quickest counts: parts are differences, in which noise adds up.
         num_cores: programs at the same time.
@@ -68,8 +67,7 @@ def break_down(runtime: Literal["runsc", "runc"], workload: Workload, num_rounds
         list(workload.programs),
     ]
     found: list[list[_Steady]] = [[], [], []]
-    settings = SandboxSettings(runtime=runtime, limits=workload.limits, num_workers=num_cores)
-    with open_sandbox(settings) as sandbox:
+    with open_sandbox(way.settings(workload.limits, num_cores)) as sandbox:
         for _ in range(num_rounds):
             for programs, steadies in zip(sets, found, strict=True):
                 steadies.append(_steady(sandbox, programs, num_cores))

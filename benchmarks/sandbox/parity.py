@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmarks.sandbox.workloads import num_pure
 from selfcodealign.progress import progress
 from selfcodealign.records import Verdict
 from selfcodealign.sandbox import Limits, Program, SandboxSettings, open_sandbox
@@ -51,11 +52,13 @@ class Parity:
 
     Attributes:
         num_programs: programs that ran.
+        num_pure: those of them that share a process.
         statuses: how many of each status under gVisor.
         differences: the programs with two statuses.
     """
 
     num_programs: int
+    num_pure: int
     statuses: dict[str, int]
     differences: list[Difference]
 
@@ -64,6 +67,7 @@ class Parity:
         unsteady = sum(difference.is_unsteady for difference in self.differences)
         return {
             "num_programs": self.num_programs,
+            "pure": self.num_pure,
             "same": self.num_programs - len(self.differences),
             "different": len(self.differences) - unsteady,
             "unsteady": unsteady,
@@ -100,7 +104,7 @@ def compare_runtimes(
         again = {name: [verdict.status for verdict in row if verdict.id == program.id] for name, row in repeats.items()}
         differences.append(Difference(program.id, both, again))
     statuses = dict(sorted(Counter(verdict.status for verdict in first).items()))
-    return Parity(len(programs), statuses, differences)
+    return Parity(len(programs), num_pure(programs), statuses, differences)
 
 
 def _run(

@@ -6,24 +6,21 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 from benchmarks.sandbox.one_start_each import open_docker_run, open_runsc_exec
-from benchmarks.sandbox.systems import Measured, System, open_ours, open_unisolated
-from benchmarks.sandbox.workloads import Workload, kind
+from benchmarks.sandbox.systems import OURS, OURS_ALONE, OURS_RUNC, Measured, System, open_ours, open_unisolated
+from benchmarks.sandbox.workloads import Workload, kind, num_pure
 from selfcodealign.progress import progress
 from selfcodealign.sandbox import Limits, Program
 
-OURS = "ours"
-OURS_RUNC = "ours, runc"
 Opener = Callable[[Limits, int], AbstractContextManager[System]]
-# Quick enough to run every program, in every round.
-WHOLE: dict[str, Opener] = {
-    OURS: lambda limits, num_cores: open_ours("runsc", limits, num_cores),
-    "unisolated pool": open_unisolated,
-    OURS_RUNC: lambda limits, num_cores: open_ours("runc", limits, num_cores),
-}
+# Quick enough to run every program, in every round. Ours is the first.
+WHOLE: tuple[Opener, ...] = (partial(open_ours, OURS), open_unisolated)
+# Ours otherwise, for information.
+OTHERWISE: tuple[Opener, ...] = (partial(open_ours, OURS_ALONE), partial(open_ours, OURS_RUNC))
 # Half a second a program: a sample, with the same share of each kind of program.
-SAMPLED: dict[str, Opener] = {"docker run": open_docker_run, "runsc exec": open_runsc_exec}
+SAMPLED: tuple[Opener, ...] = (open_docker_run, open_runsc_exec)
 
 
 @dataclass(slots=True)
@@ -79,7 +76,13 @@ class WorkloadRates:
     isolation: str
 
 
-def measure(workload: Workload, rounds: Sequence[Sequence[Program]], num_sampled: int, num_cores: int) -> WorkloadRates:
+def measure(
+    workload: Workload,
+    rounds: Sequence[Sequence[Program]],
+    num_sampled: int,
+    num_cores: int,
+    otherwise: Sequence[Opener] = (),
+) -> WorkloadRates:
     """Run a workload on all systems, in turns.
 
     In each round every system runs the round's programs, the sampled ones a sample of the whole workload; every other
@@ -90,6 +93,7 @@ def measure(workload: Workload, rounds: Sequence[Sequence[Program]], num_sampled
         rounds: programs of each round.
         num_sampled: programs a round for the slow peers.
         num_cores: programs at the same time, in every system.
+        otherwise: further systems that run every program.
 
     Raises:
         PrerequisiteError, SandboxError: a system cannot be opened.
@@ -97,8 +101,8 @@ def measure(workload: Workload, rounds: Sequence[Sequence[Program]], num_sampled
     sample = workload.sample(num_sampled)
     seen: dict[str, dict[str, str]] = defaultdict(dict)
     with ExitStack() as stack:
-        systems = [(opener, False) for opener in WHOLE.values()] + [(opener, True) for opener in SAMPLED.values()]
-        opened = [(stack.enter_context(open_(workload.limits, num_cores)), sampled) for open_, sampled in systems]
+        openers = [(opener, False) for opener in (*WHOLE, *otherwise)] + [(opener, True) for opener in SAMPLED]
+        opened = [(stack.enter_context(open_(workload.limits, num_cores)), sampled) for open_, sampled in openers]
         rates = {system.name: Rate(system.name, sampled) for system, sampled in opened}
         shown = stack.enter_context(progress(f"{workload.name}: measurements", len(opened) * len(rounds)))
         for number, part in enumerate(rounds):
@@ -111,7 +115,7 @@ def measure(workload: Workload, rounds: Sequence[Sequence[Program]], num_sampled
                 shown.advance(note=f"{system.name} {len(programs) / measured.seconds:.1f} programs/s")
         isolation = str(getattr(opened[0][0], "isolation", ""))
     for name, rate in rates.items():
-        rate.differing = sorted(key for key, status in seen[name].items() if seen[OURS].get(key, status) != status)
+        rate.differing = sorted(key for key, status in seen[name].items() if seen[OURS.name].get(key, status) != status)
     return WorkloadRates(workload, rates, isolation)
 
 
@@ -139,7 +143,7 @@ def time_limit_floor_s(workload: Workload, num_cores: int) -> float:
 
 def as_keys(measured: WorkloadRates) -> dict[str, object]:
     """The figures as JSON keys."""
-    ours = measured.rates[OURS]
+    ours = measured.rates[OURS.name]
     keys: dict[str, object] = {}
     spread = {}
     for name, rate in measured.rates.items():
@@ -156,6 +160,7 @@ def as_keys(measured: WorkloadRates) -> dict[str, object]:
     keys["spread"] = spread
     keys["num_programs"] = {name: rate.num_programs for name, rate in measured.rates.items()}
     keys["judged_differently"] = {name: rate.differing for name, rate in measured.rates.items() if rate.differing}
+    keys["num_pure"] = num_pure(measured.workload.programs)
     keys["limits"] = {
         name: value
         for name, value in dataclasses.asdict(measured.workload.limits).items()

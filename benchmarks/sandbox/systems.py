@@ -59,16 +59,41 @@ class Ours:
         return Measured(time.monotonic() - started, tuple(verdict.status for verdict in verdicts))
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One of the ways in which our sandbox runs programs.
+
+    Attributes:
+        name: for tables.
+        runtime: gVisor or plain containers, both by Docker.
+        shares_processes: whether pure programs share a process; the default of the sandbox.
+    """
+
+    name: str
+    runtime: Literal["runsc", "runc"] = "runsc"
+    shares_processes: bool = True
+
+    def settings(self, limits: Limits, num_cores: int) -> SandboxSettings:
+        """The sandbox's settings for it."""
+        return SandboxSettings(
+            runtime=self.runtime, shares_processes=self.shares_processes, limits=limits, num_workers=num_cores
+        )
+
+
+OURS = Way("ours")
+OURS_ALONE = Way("ours, a process each", shares_processes=False)
+OURS_RUNC = Way("ours, runc", runtime="runc")
+
+
 @contextmanager
-def open_ours(runtime: Literal["runsc", "runc"], limits: Limits, num_cores: int) -> Iterator[Ours]:
+def open_ours(way: Way, limits: Limits, num_cores: int) -> Iterator[Ours]:
     """Open our sandbox, with containers started.
 
     Raises:
         PrerequisiteError, SandboxError: as `open_sandbox`.
     """
-    settings = SandboxSettings(runtime=runtime, limits=limits, num_workers=num_cores)
-    with open_sandbox(settings) as sandbox:
-        system = Ours("ours" if runtime == "runsc" else f"ours, {runtime}", sandbox)
+    with open_sandbox(way.settings(limits, num_cores)) as sandbox:
+        system = Ours(way.name, sandbox)
         system.run([WARM_UP] * num_cores)
         yield system
 

@@ -8,14 +8,16 @@ from rich.table import Table
 from benchmarks.sandbox.breakdown import Parts
 from benchmarks.sandbox.flat import LongRun
 from benchmarks.sandbox.parity import Parity
-from benchmarks.sandbox.rates import OURS, WorkloadRates, time_limit_floor_s
+from benchmarks.sandbox.rates import WorkloadRates, time_limit_floor_s
+from benchmarks.sandbox.systems import OURS
+from benchmarks.sandbox.workloads import num_pure
 
 WIDTH = 118
 RATE_COLUMNS = ("programs/s", "ms x core each", "time / ours", "least .. greatest", "programs run", "differing")
 PARTS = {
-    "between": "between programs: kill, clean, frames, pipes, host",
-    "process": "process: fork, give up rights, report, end",
-    "compile": "compile, with assertions counted",
+    "between": "between programs: clean, frames, pipes, the host's side",
+    "process": "process of an empty program, or its turn in the shared one",
+    "compile": "parse, look whether it is pure, count assertions, compile",
     "run": "run",
 }
 
@@ -36,7 +38,7 @@ def show_rates(measured: WorkloadRates, num_cores: int) -> None:
     table.add_column("system")
     for column in RATE_COLUMNS:
         table.add_column(column, justify="right")
-    ours = measured.rates[OURS]
+    ours = measured.rates[OURS.name]
     for rate in measured.rates.values():
         median, least, greatest = rate.times_ours(ours)
         table.add_row(
@@ -50,6 +52,9 @@ def show_rates(measured: WorkloadRates, num_cores: int) -> None:
         )
     out = console()
     out.print(table)
+    out.print(
+        f"{num_pure(workload.programs)} of {len(workload.programs)} programs are pure: ours runs those in one process."
+    )
     floor_s = time_limit_floor_s(workload, num_cores)
     if floor_s:
         rate_at_best = len(workload.programs) / floor_s
@@ -61,11 +66,11 @@ def show_rates(measured: WorkloadRates, num_cores: int) -> None:
 
 
 def show_parts(parts: Mapping[str, Parts], unisolated_ms: float) -> None:
-    """Print where the time goes, with a column for each runtime of ours."""
+    """Print where the time goes, with a column for each way of ours."""
     table = Table(title="where the time goes: ms x core / program", title_justify="left", title_style="bold")
     table.add_column("part (of the exemplars)")
-    for runtime in parts:
-        table.add_column(f"ours, {runtime}", justify="right")
+    for way in parts:
+        table.add_column(way, justify="right")
     table.add_column("unisolated pool", justify="right")
     for name, text in PARTS.items():
         table.add_row(text, *[f"{getattr(part, name):.2f}" for part in parts.values()], "")
@@ -81,6 +86,7 @@ def show_parity(parity: Parity) -> None:
     out = console()
     same = parity.num_programs - len(parity.differences)
     out.print(f"{same} of {parity.num_programs} programs have the same status under gVisor and runc.")
+    out.print(f"{parity.num_pure} of them are pure: they share a process.")
     out.print("statuses under gVisor: " + ", ".join(f"{count} {name}" for name, count in parity.statuses.items()))
     for difference in parity.differences:
         note = " (unsteady: changes under one runtime alone)" if difference.is_unsteady else ""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from selfcodealign.generation import Exemplar, as_program, load_exemplars
 from selfcodealign.sandbox import Limits, Program
+from selfcodealign.sandbox.inside.execution import parse
+from selfcodealign.sandbox.inside.purity import pure_modules
 
 MIXED_TIMEOUT_S = 2.0
 MEMORY_MIB = 512
@@ -51,6 +53,18 @@ class Workload:
 def kind(program: Program) -> str:
     """The kind of a program: `exemplar`, `failing`, `busy`, `asleep` or `hog`."""
     return program.id.partition(":")[0]
+
+
+def num_pure(programs: Sequence[Program]) -> int:
+    """How many of the programs are pure: those share a process, which is what makes the sandbox quick."""
+    pure = 0
+    for program in programs:
+        try:
+            syntax, _, _ = parse(program.source)
+        except RecursionError:
+            continue
+        pure += syntax is None or pure_modules(syntax) is not None
+    return pure
 
 
 def exemplars(num_copies: int) -> Workload:
