@@ -64,12 +64,14 @@ class RunscLauncher:
     """Sandboxes by `runsc run`; see `Launcher`.
 
     Attributes:
-        isolation: such as `runsc-systrap`.
+        isolation: such as `runsc-systrap`; `runsc-systrap-rootless` where we are not root: gVisor's kernel isolates in
+            the same way, but what the host adds around it is less.
         image_id: digest of the tar that the root file system was unpacked from.
     """
 
     def __init__(self, runsc: str, platform: str, root: Path, image_id: str) -> None:
-        self.isolation = f"runsc-{platform}"
+        self._is_rootless = os.geteuid() != 0
+        self.isolation = f"runsc-{platform}{'-rootless' if self._is_rootless else ''}"
         self.image_id = image_id
         self._runsc = runsc
         self._platform = platform
@@ -105,7 +107,7 @@ class RunscLauncher:
         config = json.dumps(bundle_config(self._root, launch))
         (bundle / "config.json").write_text(config, encoding="utf-8")
         command = [self._runsc, f"--root={state}", f"--platform={self._platform}", "--network=none", "--ignore-cgroups"]
-        command += ["--rootless"] if os.geteuid() else []
+        command += ["--rootless"] if self._is_rootless else []
         command += ["run", f"--bundle={bundle}", bundle.name]
         file_bytes = -(-(launch.memory_mib << 20) // MEMORY_STEP_BYTES) * MEMORY_STEP_BYTES
         guard = [sys.executable, "-I", "-S", "-c", GUARD, str(os.getpid()), str(file_bytes), str(KERNEL_MEMORY_BYTES)]

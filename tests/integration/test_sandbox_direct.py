@@ -201,6 +201,38 @@ def test_a_harness_that_fails_is_one_line(runtime: str, script: str, complaint: 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+@pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="nobody needs an interpreter that it can read")
+def test_without_root_gvisor_starts_rootless_and_says_so() -> None:
+    # The folders of this test's interpreter and cache may be closed to nobody: /usr/bin's, and the host's own files as
+    # a read-only root, are not.
+    script = (
+        "import encodings.ascii, os, pathlib, shutil, sys, tempfile\n"
+        "from selfcodealign.sandbox.direct import RunscLauncher, find_runsc\n"
+        "from selfcodealign.sandbox.launcher import Launch\n"
+        "from selfcodealign.sandbox.platforms import choose_platform\n"
+        "sys.executable = '/usr/bin/python3'\nos.chdir('/')\n"
+        "os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "    platform = choose_platform(find_runsc(), pathlib.Path(folder) / 'platform.json')\n"
+        "launcher = RunscLauncher(find_runsc(), platform, pathlib.Path('/'), 'host')\n"
+        "command = ('/bin/sh', '-c', 'id -u; cat /proc/version; echo x >/usr/x || echo read-only')\n"
+        "launch = Launch(command=command, uid=7, folder='/', memory_mib=500, tmp_mib=16)\n"
+        "launched = launcher.launch(launch)\n"
+        "out, err = launched.process.communicate(timeout=60)\n"
+        "launched.close()\n"
+        "print(launcher.isolation, out.decode(), err.decode())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    isolation, uid, *rest = done.stdout.split()
+    assert isolation.startswith("runsc-")
+    assert isolation.endswith("-rootless")
+    assert uid == "7"
+    assert "gVisor" in rest or "4.4.0" in rest  # its own kernel, not the host's
+    assert "read-only" in rest
+
+
 def test_the_files_of_the_host_are_not_there() -> None:
     marker = Path(tempfile.gettempdir()) / f"selfcodealign-marker-{os.getpid()}"
     marker.write_text("of the host")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PLATFORMS = "selfcodealign/sandbox/platforms.py"  # docker.sh asks it for gVisor's platform
 NOBODY = 65534
 SOCKET_ADDRESS_MAX_BYTES = 107
 SKIP_TIMEOUT_S = 20  # half a second on an idle machine; installing takes minutes
@@ -54,6 +55,8 @@ def copy_of_setup(folder: Path) -> Path:
     shutil.copytree(ROOT / "setup", folder / "setup")
     for name in ("constraints.txt", "pyproject.toml", "Makefile"):
         shutil.copy(ROOT / name, folder)
+    (folder / PLATFORMS).parent.mkdir(parents=True)
+    shutil.copy(ROOT / PLATFORMS, folder / PLATFORMS)
     return folder
 
 
