@@ -15,6 +15,7 @@ from hostile import (
     operands,
     proc,
     processes,
+    sharing,
     sources,
     swallowed,
 )
@@ -26,6 +27,7 @@ THEMES: dict[str, tuple[Hostile, ...]] = {
     "floods": floods.PROGRAMS,
     "files": files.PROGRAMS,
     "leftovers": leftovers.PROGRAMS,
+    "sharing": sharing.PROGRAMS,
     "network": network.PROGRAMS,
     "proc": proc.PROGRAMS,
     "kernel": kernel.PROGRAMS,

@@ -83,7 +83,7 @@ PROGRAMS = (
         "error",
         """
         last = ValueError(0)
-        for number in range(20_000):
+        for number in range(2_000):
             following = ValueError(number)
             following.__context__ = last
             last = following

@@ -14,6 +14,7 @@ def raises(action, *arguments):
     except OSError:
         return True
     return False
+others = [int(name) for name in os.listdir('/proc') if name.isdigit() and int(name) != os.getpid()]
 """
 
 
@@ -24,11 +25,12 @@ def denied(name: str, checks: str) -> Hostile:
 
 PROGRAMS = (
     denied(
-        "ptrace of the supervisor",
+        "ptrace of the sandbox's processes",
         """
 PTRACE_ATTACH, PTRACE_SEIZE = 16, 0x4206
-assert refused(101, PTRACE_ATTACH, 1, 0, 0)
-assert refused(101, PTRACE_SEIZE, 1, 0, 0)
+for pid in others:
+    assert refused(101, PTRACE_ATTACH, pid, 0, 0)
+    assert refused(101, PTRACE_SEIZE, pid, 0, 0)
 """,
     ),
     denied(
@@ -39,7 +41,8 @@ buffer = ctypes.create_string_buffer(8)
 local = struct.pack('QQ', ctypes.addressof(buffer), 8)
 remote = struct.pack('QQ', 0x400000, 8)
 for number in (310, 311):
-    assert refused(number, 1, local, 1, remote, 1, 0)
+    for pid in others:
+        assert refused(number, pid, local, 1, remote, 1, 0)
 """,
     ),
     denied(

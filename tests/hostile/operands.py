@@ -40,6 +40,18 @@ PROGRAMS = (
         ALWAYS.format(base="(int)") + "def double(x):\n    return Always(x)\nassert double(2) == 4\n",
     ),
     operand(
+        "a result that equals every number",
+        """
+        class Chameleon(int):
+            def __eq__(self, other):
+                return isinstance(other, int)
+            __hash__ = int.__hash__
+        def double(x):
+            return Chameleon(x)
+        assert double(2) == 4
+        """,
+    ),
+    operand(
         "an expected value that equals everything",
         ALWAYS.format(base="") + "def double(x):\n    return x\nassert Always() == double(2)\n",
     ),

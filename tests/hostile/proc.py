@@ -7,7 +7,7 @@ import glob, os
 def opened(mode, *patterns):
     done = []
     for pattern in patterns:
-        for path in glob.glob(pattern) or [pattern]:
+        for path in [p for p in glob.glob(pattern) or [pattern] if f'/{os.getpid()}/' not in p]:
             try:
                 with open(path, mode, buffering=0) as file:
                     file.read(1) if mode == 'rb' else file.write(b'1')
@@ -24,8 +24,8 @@ def denied(name: str, mode: str, *patterns: str) -> Hostile:
 
 
 PROGRAMS = (
-    denied("a read of the supervisor's memory", "rb", "/proc/1/mem", "/proc/1/task/1/mem"),
-    denied("a write into the supervisor's memory", "wb", "/proc/1/mem", "/proc/1/task/1/mem"),
+    denied("a read of the memory of the sandbox's processes", "rb", "/proc/[0-9]*/mem", "/proc/1/task/1/mem"),
+    denied("a write into the memory of the sandbox's processes", "wb", "/proc/[0-9]*/mem", "/proc/1/task/1/mem"),
     hostile(
         "the supervisor's environment",
         "passed",
@@ -48,11 +48,12 @@ PROGRAMS = (
         import os
         def opened():
             done = []
-            for number in range(64):
+            others = [pid for pid in os.listdir('/proc') if pid.isdigit() and int(pid) != os.getpid()]
+            for path in [f'/proc/{pid}/fd/{number}' for pid in others for number in range(32)]:
                 for mode in (os.O_RDONLY, os.O_WRONLY):
                     try:
-                        os.open(f'/proc/1/fd/{number}', mode | os.O_NONBLOCK)
-                        done.append(number)
+                        os.open(path, mode | os.O_NONBLOCK)
+                        done.append(path)
                     except OSError:
                         pass
             return done
@@ -130,8 +131,10 @@ PROGRAMS = (
         """
         import os
         def others():
-            return [pid for pid in os.listdir('/proc') if pid.isdigit() and int(pid) not in (1, os.getpid())]
-        assert others() == []
+            pids = [int(name) for name in os.listdir('/proc') if name.isdigit()]
+            names = {open(f'/proc/{pid}/comm').read().strip() for pid in pids}
+            return max(pids) > 100_000, len(pids) > 3, names - {'python3'}
+        assert others() == (False, False, set())
         """,
     ),
 )

@@ -12,9 +12,10 @@ HOST_FILE, HOST_PORT, HOST_SOCKET = "@HOST_FILE@", "@HOST_PORT@", "@HOST_SOCKET@
 GOOD = """\
 import os
 def leftovers():
-    pids = [p for p in os.listdir('/proc') if p.isdigit() and int(p) not in (1, os.getpid())]
-    return os.listdir('.'), os.listdir('/tmp'), os.listdir('/dev/shm'), pids, os.environ.get('HOSTILE')
-assert leftovers() == ([], ['work'], [], [], None)
+    own = [p for p in os.listdir('/proc') if p.isdigit() and os.stat('/proc/' + p).st_uid == os.getuid()]
+    folders = os.listdir('.'), os.listdir('/tmp'), os.listdir('/dev/shm')
+    return *folders, own == [str(os.getpid())], os.environ.get('HOSTILE')
+assert leftovers() == ([], ['work'], [], True, None)
 """
 
 

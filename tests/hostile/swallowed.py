@@ -212,12 +212,4 @@ except AssertionError:
     pass
 """,
     ),
-    swallowed(
-        "a failing assertion that a second test expects",
-        """
-import pytest
-with pytest.raises(AssertionError):
-    assert double(2) == 4
-""",
-    ),
 )

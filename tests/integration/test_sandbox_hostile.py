@@ -16,7 +16,7 @@ from selfcodealign.sandbox.docker import CONTAINER_LABEL, Docker, docker_host
 
 pytestmark = pytest.mark.sandbox
 
-LIMITS = Limits(timeout_s=3.0, memory_mib=512, max_output_bytes=100_000, max_processes=32, max_file_mib=16)
+LIMITS = Limits(timeout_s=2.0, memory_mib=512, max_output_bytes=100_000, max_processes=32, max_file_mib=16)
 # Two halves, each in a sandbox with one worker: what runs after a program runs in its container.
 NUM_HALVES = 2
 NAMED = {f"{theme}: {program.name}": program for theme, programs in THEMES.items() for program in programs}
