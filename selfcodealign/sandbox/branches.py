@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from selfcodealign.records import row_id
-from selfcodealign.sandbox.source_edits import Edit, SourceText, UnreadableCodeError, is_constant, is_guard
+from selfcodealign.sandbox.source_edits import Edit, SourceText, UnreadableCodeError, is_constant, is_guard, parsed
 
 COMPOUND = (
     ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.Match,
@@ -91,7 +91,7 @@ def mark_branches(code: str) -> Marked:
         Code that does the same, and the number of its arms.
 
     Raises:
-        UnreadableCodeError: the code cannot be parsed, is too deep for it, or is longer than 200,000 bytes; or the code
+        UnreadableCodeError: the code cannot be parsed, is too deep for it, or is longer than 32 KiB; or the code
             with its markers cannot be parsed.
     """
     source = SourceText(code)
@@ -106,7 +106,7 @@ def mark_branches(code: str) -> Marked:
     line = _first_line(source.tree)
     prelude = Edit(source.line_start(line), source.line_start(line), PRELUDE.replace("NAME", name))
     marked = source.edited([prelude, *marking.edits])
-    SourceText(marked)
+    parsed(marked)
     return Marked(marked, marking.num_branches, name)
 
 

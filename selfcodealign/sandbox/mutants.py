@@ -17,7 +17,7 @@ from selfcodealign.sandbox.mutation_operators import Change, MutantKind, changes
 from selfcodealign.sandbox.source_edits import Edit, SourceText, UnreadableCodeError, as_text, parsed
 
 # Drawn changes that are tried for each mutant asked for: some have no form in their place, or give no new program.
-TRIES_PER_MUTANT = 10
+TRIES_PER_MUTANT = 3
 SHOWN_CHARACTERS = 60
 
 
@@ -50,13 +50,13 @@ def make_mutants(code: str, *, max_mutants: int, seed: int) -> list[Mutant]:
         Mutants in drawn order: each parses, and no two are the same program. Empty if there is nothing to change.
 
     Raises:
-        UnreadableCodeError: the code cannot be parsed, is too deep for it, or is longer than 200,000 bytes.
+        UnreadableCodeError: the code cannot be parsed, is too deep for it, or is longer than 32 KiB.
     """
     source = SourceText(code)
     try:
         numbered = enumerate(changes(source.tree))
         drawn = [change for _, change in sorted(numbered, key=lambda item: derived_seed(seed, "mutant", item[0]))]
-        known = {as_text(source.tree)}
+        known: dict[int, set[str | None]] = {}
         mutants: list[Mutant] = []
         for change in drawn[: TRIES_PER_MUTANT * max_mutants]:
             if len(mutants) == max_mutants:
@@ -68,21 +68,34 @@ def make_mutants(code: str, *, max_mutants: int, seed: int) -> list[Mutant]:
     return mutants
 
 
-def _mutant(source: SourceText, change: Change, known: set[str]) -> Mutant | None:
-    """The code with a change, if that is a program, and none of the known ones (syntax trees as text; it is added)."""
+def _mutant(source: SourceText, change: Change, known: dict[int, set[str | None]]) -> Mutant | None:
+    """The code with a change, if that is a program, and none of the known ones.
+
+    A change concerns one top-level statement. Known are, by the place of that, its syntax trees in the code and in the
+    mutants so far; the new one is added.
+    """
     place = change.f_string or change.place
     text = _text(source, change)
     if text is None:
         return None
-    code = source.edited([Edit(*source.span(place), text)])
+    edit = Edit(*source.span(place), text)
+    start, end = source.top_statement(place)
+    if start not in known:
+        known[start] = {_tree(source.edited([], start, end))}
+    tree = _tree(source.edited([edit], start, end)) if None not in known[start] else None
+    if tree is None or tree in known[start]:
+        return None
+    known[start].add(tree)
+    shown = f"`{_short(source.text(place))}` -> `{_short(text)}`"
+    return Mutant(change.kind, place.lineno, shown, source.edited([edit]))
+
+
+def _tree(statement: str) -> str | None:
+    """The syntax tree of a statement as text; None if it has none: a change that has no form there, as `case +1:`."""
     try:
-        dumped = as_text(parsed(code))
-    except UnreadableCodeError:  # no form in this place, as `case +1:`
+        return as_text(parsed(statement))
+    except UnreadableCodeError:
         return None
-    if dumped in known:
-        return None
-    known.add(dumped)
-    return Mutant(change.kind, place.lineno, f"`{_short(source.text(place))}` -> `{_short(text)}`", code)
 
 
 def _text(source: SourceText, change: Change) -> str | None:

@@ -234,8 +234,11 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
 
 def _parts(owner: ast.AST, values: list[Any]) -> list[ast.AST]:
     """The nodes of a list; of an f-string one piece of text stands for all."""
-    texts = [value for value in values if isinstance(value, ast.Constant)] if isinstance(owner, ast.JoinedStr) else []
-    return [value for value in values if isinstance(value, ast.AST) and value not in texts[1:]]
+    nodes = [value for value in values if isinstance(value, ast.AST)]
+    if not isinstance(owner, ast.JoinedStr):
+        return nodes
+    texts = [node for node in nodes if isinstance(node, ast.Constant)]
+    return [*texts[:1], *(node for node in nodes if not isinstance(node, ast.Constant))]
 
 
 def _reached(owner: ast.AST, field: str, block: list[ast.stmt]) -> list[ast.stmt]:

@@ -5,13 +5,14 @@ Text is edited, not printed anew from the tree: comments, layout and line number
 """
 
 import ast
+import bisect
 import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Longer code is not looked at: each mutant is a copy of it. Answers of a model are a hundredth of that.
-MAX_CODE_BYTES = 200_000
+# Longer code is not looked at: each mutant is a copy of it. Answers of a model have a few thousand bytes.
+MAX_CODE_BYTES = 32 << 10
 NEWLINE = re.compile(rb"\r\n|\r|\n")
 
 
@@ -45,11 +46,17 @@ class SourceText:
         """Parse.
 
         Raises:
-            UnreadableCodeError: the code cannot be parsed, or is longer than 200,000 bytes.
+            UnreadableCodeError: the code cannot be parsed, or is longer than 32 KiB.
         """
+        try:
+            self._bytes = code.encode()
+        except UnicodeEncodeError as error:
+            raise UnreadableCodeError(str(error)) from error
+        if len(self._bytes) > MAX_CODE_BYTES:
+            raise UnreadableCodeError(f"{len(self._bytes)} bytes")
         self.tree = parsed(code)
-        self._bytes = code.encode()
         self._line_starts = [0, *(match.end() for match in NEWLINE.finditer(self._bytes))]
+        self._tops = [self.span(statement) for statement in self.tree.body]
 
     def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
         """First byte of a node and the byte after its last. Parentheses around an expression are not part of it."""
@@ -60,6 +67,11 @@ class SourceText:
         """The text of a node."""
         start, end = self.span(node)
         return self._bytes[start:end].decode()
+
+    def top_statement(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        """First byte and the byte after the last of the top-level statement that a node lies in."""
+        start, _ = self.span(node)
+        return self._tops[bisect.bisect_right(self._tops, start, key=lambda span: span[0]) - 1]
 
     def line_start(self, line: int) -> int:
         """The first byte of a line, which is counted from 1. The line after the last is the end of the text."""
@@ -78,14 +90,19 @@ class SourceText:
         """Whether a line ends with a line break: whether something can be put behind it as a new line."""
         return line < len(self._line_starts)
 
-    def edited(self, edits: Iterable[Edit]) -> str:
-        """The text with some edits, which must not overlap. Of insertions at one place the first stands first."""
+    def edited(self, edits: Iterable[Edit], start: int = 0, end: int | None = None) -> str:
+        """The text with some edits, which must not overlap. Of insertions at one place the first stands first.
+
+        Args:
+            edits: changes inside the piece.
+            start: the first byte of the piece to give.
+            end: the byte after its last; None: that of the text.
+        """
         parts: list[bytes] = []
-        done = 0
         for edit in sorted(edits, key=lambda edit: edit.start):
-            parts += [self._bytes[done : edit.start], edit.text.encode()]
-            done = edit.end
-        return b"".join([*parts, self._bytes[done:]]).decode()
+            parts += [self._bytes[start : edit.start], edit.text.encode()]
+            start = edit.end
+        return b"".join([*parts, self._bytes[start:end]]).decode()
 
     def _line(self, line: int) -> str:
         return self._bytes[self.line_start(line) : self.line_start(line + 1)].decode()
@@ -98,12 +115,9 @@ def parsed(code: str) -> ast.Module:
     """The syntax tree of some code.
 
     Raises:
-        UnreadableCodeError: it cannot be parsed, or is longer than 200,000 bytes.
+        UnreadableCodeError: it cannot be parsed.
     """
     try:
-        num_bytes = len(code.encode())
-        if num_bytes > MAX_CODE_BYTES:
-            raise UnreadableCodeError(f"{num_bytes} bytes")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of invalid escapes and the like
             return ast.parse(code)

@@ -231,7 +231,7 @@ def indented(lines: list[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(bodies)
 def test_whatever_the_nesting_the_marked_code_parses_and_differs_by_its_markers_alone(lines: list[str]) -> None:
     code = "\n".join(["def f(x, y, z):", *indented(lines)])
