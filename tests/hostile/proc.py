@@ -52,8 +52,9 @@ PROGRAMS = (
             for path in [f'/proc/{pid}/fd/{number}' for pid in others for number in range(32)]:
                 for mode in (os.O_RDONLY, os.O_WRONLY):
                     try:
-                        os.open(path, mode | os.O_NONBLOCK)
-                        done.append(path)
+                        fd = os.open(path, mode | os.O_NONBLOCK)
+                        done += [path] * (os.readlink(f'/proc/self/fd/{fd}') != '/dev/null')
+                        os.close(fd)
                     except OSError:
                         pass
             return done
@@ -67,7 +68,7 @@ PROGRAMS = (
         import os
         def entered():
             done = []
-            for name in ('root/root', 'cwd/root', 'root/etc/shadow', 'map_files', 'fd'):
+            for name in ('root/root', 'cwd/root', 'root/etc/shadow', 'map_files'):
                 try:
                     done.append(os.listdir('/proc/1/' + name))
                 except OSError:
@@ -86,7 +87,7 @@ PROGRAMS = (
     ),
     denied("the kernel's magic key", "wb", "/proc/sysrq-trigger", "/proc/sys/kernel/sysrq"),
     denied("memory of the machine", "rb", "/proc/kcore", "/dev/mem", "/dev/kmem", "/dev/port", "/proc/kpagemap"),
-    denied("the kernel's log", "rb", "/dev/kmsg", "/proc/kmsg", "/var/log/*"),
+    denied("the kernel's log", "rb", "/dev/kmsg", "/proc/kmsg", "/var/log/[ds]*g"),
     denied("disks of the machine", "rb", "/dev/sd*", "/dev/vd*", "/dev/nvme*", "/dev/xvd*", "/dev/dm-*", "/dev/loop*"),
     denied(
         "control groups",
