@@ -5,20 +5,20 @@ import ast
 import pytest
 
 from selfcodealign.generation import as_program, load_exemplars
-from selfcodealign.sandbox.inside.purity import pure_modules
+from selfcodealign.sandbox.inside.purity import pure_modules, waits
 from selfcodealign.sandbox.inside.syntax import Syntax
 
 PURE = [
     "def f(x):\n    return x + 1\nassert f(1) == 2",
-    "import math, re\nfrom collections import Counter, defaultdict\nassert math.sqrt(4) == 2\nre.compile('a').match('a')",
+    "import math, re\nfrom collections import Counter\nassert math.sqrt(4) == 2\nre.compile('a').match('a')",
     "from typing import List, Optional\ndef f(x: Optional[List[int]]) -> int:\n    return len(x or [])",
     "from dataclasses import dataclass, field\n@dataclass\nclass P:\n    x: int = field(default=1)\nP().x = 2",
-    "class Node:\n    def __init__(self):\n        self._next = None\n        self.__id = 1\nnode = Node()\nnode._next = node",
+    "class A:\n    def __init__(self):\n        self._next = None\n        self.__id = 1\nn = A()\nn._next = n",
     "x = getattr([], 'append')\nassert hasattr(x, '__name__')",
     "from functools import lru_cache, reduce\n@lru_cache(maxsize=None)\ndef f(n):\n    return n",
     "import random\nrandom.seed(1)\nassert random.randint(1, 1) == 1",
     "try:\n    raise ValueError('x')\nexcept ValueError as error:\n    assert str(error) == 'x'",
-    "print(f'{1:>5}', '{}'.format(2))\nopen_items = []\nclass Door:\n    def open(self):\n        return 1\nDoor().open()",
+    "print(f'{1:>5}', '{}'.format(2))\nopened = []\nclass Door:\n    def open(self):\n        return 1\nDoor().open()",
     "from collections.abc import Iterable\nimport itertools as it\nassert list(it.chain([1], [2])) == [1, 2]",
     "if __name__ == '__main__':\n    print(type(1).__name__)",
     "from enum import Enum\nclass Color(Enum):\n    RED = 1\nassert Color.RED.name == 'RED'",
@@ -35,13 +35,14 @@ IMPURE = [
     # builtins that reach files, code and namespaces
     "open('x')", "eval('1')", "exec('1')", "__import__('os')", "globals()", "locals()", "vars()", "setattr(f, 'x', 1)",
     "compile('1', '', 'eval')", "breakpoint()", "exit()", "quit()", "help()", "print(__file__)", "__builtins__",
-    "f = open", "g = getattr\ng(1, '__class__')", "getattr(f, name)", "getattr(f, '__globals__')", "map(getattr, [], [])",
-    "hasattr(f, '__code__')", "dir()", "memoryview(b'')",
+    "f = open", "g = getattr\ng(1, '__class__')", "getattr(f, name)", "getattr(f, '__globals__')",
+    "map(getattr, [], [])", "hasattr(f, '__code__')", "dir()", "memoryview(b'')",
     # attributes that lead to frames, code and shared classes
     "f.__globals__", "f.__code__", "(1).__class__.__base__", "[].__class__.__mro__", "print.__self__", "f.__closure__",
     "object.__subclasses__()", "type(f).mro()", "g.gi_frame", "e.__traceback__", "t.tb_frame.f_back", "f.__wrapped__",
     "f.__defaults__", "x.__dict__", "x.__reduce_ex__(2)", "super().__setattr__('a', 1)", "x.__class__ = y", "e.tb_next",
-    "x._private", "from collections.abc import Sequence\nSequence.register(int)", "match x:\n    case P(__dict__=d):\n        d",
+    "x._private", "from collections.abc import Sequence\nSequence.register(int)",
+    "match x:\n    case P(__dict__=d):\n        d",
     # what would run later, or claims to be elsewhere
     "class A:\n    def __del__(self):\n        pass", "class A:\n    __module__ = 'math'", "global __builtins__",
 ]  # fmt: skip
@@ -71,3 +72,20 @@ def test_most_exemplars_are_pure() -> None:
     programs = [as_program(exemplar.code, exemplar.tests) for exemplar in load_exemplars()]
     pure = [program for program in programs if modules_of(program) is not None]
     assert len(pure) >= 0.8 * len(programs)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("while True:\n    pass", True),
+        ("x = 0\nwhile 1:\n    x += 1", True),
+        ("import time\ntime.sleep(9)", True),
+        ("from time import sleep\nsleep(9)", True),
+        ("while True:\n    break", False),
+        ("def f(x):\n    while True:\n        x -= 1\n        if x < 0:\n            return x", False),
+        ("while True:\n    next(items)", False),  # may raise
+        ("while x:\n    pass", False),
+    ],
+)
+def test_programs_that_sleep_or_loop_for_ever_are_known(source: str, expected: bool) -> None:
+    assert waits(Syntax(ast.parse(source))) is expected

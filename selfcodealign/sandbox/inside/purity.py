@@ -9,7 +9,7 @@ import ast
 import importlib
 import types
 
-from selfcodealign.sandbox.inside.syntax import Syntax
+from selfcodealign.sandbox.inside.syntax import Syntax, flat
 
 
 def _words(text: str) -> frozenset[str]:
@@ -66,6 +66,22 @@ def pure_modules(syntax: Syntax) -> frozenset[str] | None:
         return frozenset(_Check(syntax).modules)
     except _ImpureError:
         return None
+
+
+def waits(syntax: Syntax) -> bool:
+    """Whether a program sleeps, or loops for ever, as far as its syntax tells: to try it out would be lost time."""
+    if any(node.attr == "sleep" for node in syntax.of(ast.Attribute)):
+        return True
+    if any(node.id == "sleep" for node in syntax.of(ast.Name)):
+        return True
+    return any(_is_endless(loop) for loop in syntax.of(ast.While))
+
+
+def _is_endless(loop: ast.While) -> bool:
+    if not isinstance(loop.test, ast.Constant) or not loop.test.value:
+        return False
+    leaving = (ast.Break, ast.Return, ast.Raise, ast.Yield, ast.YieldFrom, ast.Await, ast.Call)
+    return not any(isinstance(node, leaving) for statement in loop.body for node in flat(statement))
 
 
 class _ImpureError(Exception):

@@ -22,10 +22,12 @@ from selfcodealign.sandbox.inside.child import OUR_MODULES, give_up_rights
 from selfcodealign.sandbox.inside.execution import execute, parse
 from selfcodealign.sandbox.inside.frames import FrameDecoder, FrameError, encode_frame, read_frame, write_all
 from selfcodealign.sandbox.inside.outcome import FILENAME, Outcome
-from selfcodealign.sandbox.inside.purity import pure_modules
+from selfcodealign.sandbox.inside.purity import pure_modules, waits
 
 # A program that takes longer is run again by itself, with all its time.
-SHARED_TIMEOUT_S = 0.5
+SHARED_TIMEOUT_S = 0.25
+# So does one that needs more memory: to fill all that it may have takes long, and need not be done twice.
+SHARED_MEMORY_MIB = 256
 # Beyond this the process is replaced, whatever it did: memory that it cannot give back stays bounded.
 MAX_PROGRAMS = 500
 # A user of its own: no other program can signal or trace this process.
@@ -47,7 +49,8 @@ def shared_main(limits: dict[str, int], uid: int, request_fd: int, answer_fd: in
         request_fd: pipe from the supervisor: frames with `source`, and `runs` if a pure program is to run here.
         answer_fd: pipe to it: frames with `is_pure`, and with the verdict if the program is pure and ran well.
     """
-    give_up_rights(limits, uid, cpu_s=NO_CPU_LIMIT_S)
+    own_limits = {**limits, "memory_mib": min(limits["memory_mib"], SHARED_MEMORY_MIB)}
+    give_up_rights(own_limits, uid, cpu_s=NO_CPU_LIMIT_S)
     for name in [name for name in sys.modules if name.startswith(OUR_MODULES)]:
         del sys.modules[name]
     states: dict[str, _ModuleState] = {}
@@ -67,7 +70,7 @@ def _answer(job: dict[str, Any], limits: dict[str, int], states: "dict[str, _Mod
         is_sure = status in SHARED_STATUSES
         return {"is_pure": True, "is_spent": False, **(_verdict(status, 0, "", note) if is_sure and runs else {})}
     modules = pure_modules(syntax)
-    if modules is None or not runs:
+    if modules is None or not runs or waits(syntax):
         return {"is_pure": modules is not None, "is_spent": False}
     _load(modules, states)
     outcome = Outcome()
@@ -185,7 +188,7 @@ class SharedProcess:
 
         Args:
             source: the program.
-            timeout_s: its wall time; here it has at most half a second.
+            timeout_s: its wall time; here it has at most a quarter of a second.
             runs: it runs here if it is pure; if not, it is only examined.
 
         Returns:
