@@ -18,7 +18,8 @@ from selfcodealign.progress import Progress, progress
 from selfcodealign.records import row_id
 from selfcodealign.sandbox import SandboxSettings, harness_isolation, run_harness
 
-CHUNK_TASKS = 20
+# Verdicts are journalled chunk by chunk; a container for each costs some seconds.
+CHUNK_TASKS = 60
 MAX_NAMED_TASKS = 5
 CONTAINER_MIB = 1024
 SHARE_OF_HOST_MEMORY = 0.8
@@ -90,6 +91,10 @@ class _Scorer:
             script=self._script,
         )
 
+    def _expected_key(self, task: Task) -> str:
+        """The key of the reference solution's outputs: they depend on the task, and on the image's Python alone."""
+        return journal_key("expected", task=self._digest(task), isolation=self._isolation, script=self._script)
+
     def run(self, jobs: Sequence[_Job]) -> list[str]:
         """Score jobs, journal their verdicts, and return the tasks whose reference solution did not pass."""
         answers = self._bisect(jobs)
@@ -99,6 +104,8 @@ class _Scorer:
             if not _is_pass(answer["reference"]):
                 broken.append(job.task["task_id"])
                 continue
+            if answer.get("expected"):
+                self._journal.put(self._expected_key(job.task), {"packed": answer["expected"]})
             self._journal.put(self.key(job.task, _reference(job.task)), _verdict(answer["reference"]))
             for solution, statuses in zip(job.solutions, answer["results"], strict=True):
                 self._journal.put(self.key(job.task, solution), _verdict(statuses))
@@ -137,6 +144,8 @@ class _Scorer:
     def _call(self, jobs: Sequence[_Job], num_workers: int) -> dict[str, Any]:
         references = {job.task["task_id"]: self.key(job.task, _reference(job.task)) for job in jobs}
         known = self._journal.get_many(references.values())
+        expected_keys = {job.task["task_id"]: self._expected_key(job.task) for job in jobs}
+        outputs = self._journal.get_many(expected_keys.values())
         # One more for the reference; slow failures are checked twice.
         task_seconds = [SECONDS_PER_SOLUTION * (len(job.solutions) + 1) for job in jobs]
         deadline_s = SECONDS_PER_CONTAINER + 2 * sum(task_seconds)
@@ -145,6 +154,7 @@ class _Scorer:
             "is_base_only": not self._benchmark.has_plus_tests,
             "tasks": [job.task for job in jobs],
             "solutions": {job.task["task_id"]: job.solutions for job in jobs},
+            "expected": {task_id: outputs[key]["packed"] for task_id, key in expected_keys.items() if key in outputs},
             "known_good": [task_id for task_id, key in references.items() if key in known],
             "num_workers": min(num_workers, len(jobs)),
             "min_time_limit": self._limits.min_time_limit_s,
