@@ -23,7 +23,7 @@ exec(compile(read(int(read(12))), "<sandbox>", "exec"))
 
 # In the order of their imports.
 MODULES = (
-    "frames", "outcome",
+    "frames", "syscalls", "outcome",
     "syntax", "instrument", "execution", "purity", "child", "shared", "folders", "running", "preload",
     "supervisor",
 )  # fmt: skip

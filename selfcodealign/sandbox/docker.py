@@ -1,7 +1,9 @@
 """Sandboxes by Docker: where the daemon is, one-line errors, and the flags that harden a container."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,7 @@ from selfcodealign.sandbox.launcher import Launch
 CONTAINER_LABEL = "selfcodealign.sandbox"
 
 QUICK_TIMEOUT_S = 60.0
+REMOVE_TIMEOUT_S = 20.0
 DOCKER_FAILED = 125  # exit code of `docker run` when Docker itself failed, before the process started
 KILLED = 137  # by SIGKILL: what the kernel does at the container's memory limit
 
@@ -121,11 +124,28 @@ class Docker:
 
     def remove(self, *containers: str) -> None:
         """Kill and remove containers; those that are gone already are fine."""
+        removal = ("rm", "--force", "--volumes", *containers)
+        # The daemon is gone or the container was: `--rm` and the closed standard input end it anyway.
+        with contextlib.suppress(PrerequisiteError):
+            try:
+                self.run(*removal, timeout_s=REMOVE_TIMEOUT_S)
+            except SandboxError:
+                self._kill_processes(*containers)
+                with contextlib.suppress(SandboxError):
+                    self.run(*removal)
+
+    def _kill_processes(self, *containers: str) -> None:
+        """SIGKILL from the host: Docker asks a container to end itself, which one that is stopped never hears."""
+        if self.host is not None and not self.host.startswith("unix://"):
+            return  # another machine's processes
         try:
-            self.run("rm", "--force", "--volumes", *containers)
-        except (SandboxError, PrerequisiteError):
-            # The daemon is gone or the container was: `--rm` and the closed standard input end it anyway.
+            pids = self.run("inspect", "--format", "{{.State.Pid}}", *containers).split()
+        except SandboxError:
             return
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
+                if int(pid) > 1:
+                    os.kill(int(pid), signal.SIGKILL)
 
 
 def hardening(runtime: str, *, memory_mib: int, tmp_mib: int, owner: str) -> list[str]:

@@ -29,6 +29,7 @@ LOOK_EVERY_S = 0.2
 # A timeout on a machine whose load is beyond twice its cores and our workers may be the machine's: the program is run
 # once more, with more time.
 SECOND_LOOK_FACTOR = 3.0
+OUT_OF_MEMORY = "(code 137)"  # in the reason of a container that was killed by the kernel
 BROKEN_LIMITS = frozenset({Status.TIMEOUT, Status.MEMORY, Status.OUTPUT})
 
 
@@ -298,7 +299,12 @@ class _Worker(threading.Thread):
         self._discard()
         job = self._in_flight[0]
         job.faults.append(reason)
-        if len(job.faults) >= self._settings.max_tries:
+        if len(job.faults) >= self._settings.max_tries and all(OUT_OF_MEMORY in fault for fault in job.faults):
+            # It alone ran each time: it filled what is counted by no process, such as pipes.
+            text = f"the container ran out of memory {len(job.faults)} times\n"
+            job.answer(self._runtime.isolation, {"status": Status.MEMORY, "stderr": text})
+            self._in_flight.popleft()
+        elif len(job.faults) >= self._settings.max_tries:
             text = f"the sandbox broke down {len(job.faults)} times, at last: {reason}"
             job.answer(self._runtime.isolation, {"status": Status.SANDBOX_ERROR, "stderr": text})
             self._in_flight.popleft()

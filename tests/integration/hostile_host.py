@@ -1,5 +1,6 @@
 """What a hostile program could change on the host, as one value to compare before and after."""
 
+import contextlib
 import os
 import socket
 import tempfile
@@ -96,6 +97,8 @@ class Doors:
     def close(self) -> None:
         """Close the servers."""
         for server in self._servers:
+            with contextlib.suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)  # a thread that waits in `accept` keeps it open otherwise
             server.close()
 
 

@@ -13,6 +13,7 @@ from hostile_host import Doors, open_doors, system_state
 from selfcodealign.records import Verdict
 from selfcodealign.sandbox import Limits, Program, SandboxSettings, open_sandbox
 from selfcodealign.sandbox.docker import CONTAINER_LABEL, Docker, docker_host
+from selfcodealign.sandbox.pool import SECOND_LOOK_FACTOR
 
 pytestmark = pytest.mark.sandbox
 
@@ -123,5 +124,6 @@ def test_an_endless_program_costs_no_more_than_its_time() -> None:
         started = time.monotonic()
         (verdict,) = sandbox.run([Program("p", "while True:\n    pass")])
         assert verdict.status == "timeout"
-        assert LIMITS.timeout_s <= verdict.seconds < LIMITS.timeout_s + 2
+        # On an overloaded machine it gets a second look, with more time.
+        assert LIMITS.timeout_s <= verdict.seconds < SECOND_LOOK_FACTOR * LIMITS.timeout_s + 2
         assert time.monotonic() - started < LIMITS.timeout_s + 30

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfcodealign.sandbox.inside.instrument import Prepared, prepare
+from selfcodealign.sandbox.inside.instrument import Prepared, prepare, tampers
 from selfcodealign.sandbox.inside.outcome import FILENAME, Outcome
 from selfcodealign.sandbox.inside.syntax import Syntax
 
@@ -48,6 +48,12 @@ FUNCTION = "def double(x):\n    return 2 * x\n"
         ("assert 1 == 1", 0),
         ("assert len('ab') == 2", 0),
         ("assert isinstance(double(1), int)", 1),
+        ("assert (double(2) == 5, 'a message')", 0),
+        ("assert lambda: double(2) == 5", 0),
+        ("assert f'{double(2)} == 5'", 0),
+        ("assert double(2) == 5 or True", 0),
+        ("assert double(2) == 4 or double(2) == 5", 1),
+        ("from unittest.mock import ANY\nassert double(2) == ANY", 0),
         ("import math\nassert math.sqrt(double(2)) == 2", 1),
     ],
 )
@@ -123,11 +129,15 @@ SWALLOWED = [
     "try:\n    assert double(1) == 3\nexcept:\n    print('failed')",
     "import contextlib\nwith contextlib.suppress(Exception):\n    assert double(1) == 3",
     "def test_it():\n    assert double(1) == 3\ntry:\n    test_it()\nexcept AssertionError:\n    pass",
+    "import unittest\ntry:\n    unittest.TestCase().assertEqual(double(1), 3)\nexcept AssertionError:\n    pass",
+    "import numpy as np\ntry:\n    np.testing.assert_equal(double(1), 3)\nexcept AssertionError:\n    pass",
+    "class Late:\n    def __del__(self):\n        assert double(1) == 3\nlate = Late()\ndel late",
     "def check(f):\n    try:\n        f()\n    except AssertionError:\n        pass\n"
     "def test_it():\n    assert double(1) == 3\ncheck(test_it)",
 ]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("swallowed", SWALLOWED)
 def test_a_failed_test_that_is_swallowed_is_a_failure(swallowed: str) -> None:
     outcome = outcome_of(FUNCTION + swallowed + "\nassert double(1) == 2")
@@ -140,6 +150,7 @@ EXPECTED = [
     "try:\n    assert positive(-1) == 1\nexcept AssertionError:\n    pass",
     "import pytest\nwith pytest.raises(AssertionError):\n    assert double(1) == 3",
     "try:\n    double(None)\n    assert False\nexcept TypeError:\n    pass",
+    "import json\ntry:\n    assert json.loads('(') == double(1)\nexcept ValueError:\n    pass",
 ]
 
 
@@ -159,11 +170,27 @@ ALWAYS_EQUAL = "class Any:\n    def __eq__(self, other):\n        return True\n"
         "assert 3 == Any()",
         "assert all(x == 3 for x in [Any()])",
         "import unittest\nunittest.TestCase().assertEqual(Any(), 3)",
+        "assert [Any()] == [3]",
+        "assert {'a': Any()} == {'a': 3}",
     ],
 )
 def test_what_equals_everything_proves_nothing(comparison: str) -> None:
     assert run(ALWAYS_EQUAL + comparison) == 0
     assert run(ALWAYS_EQUAL.replace("True", "other == 3") + comparison) == 1
+
+
+@pytest.mark.parametrize(
+    ("methods", "comparison", "expected"),
+    [
+        ("def __contains__(self, item):\n        return True", "assert 3 in C()", 0),
+        ("def __contains__(self, item):\n        return item == 3", "assert 3 in C()", 1),
+        ("__lt__ = __gt__ = lambda self, other: True", "assert C() < 3", 0),
+        ("def __lt__(self, other):\n        return 1 < other", "assert C() < 3", 1),
+        ("def __eq__(self, other):\n        return isinstance(other, int)", "assert C() == 3", 0),
+    ],
+)
+def test_what_agrees_with_everything_proves_nothing(methods: str, comparison: str, expected: int) -> None:
+    assert run(f"class C:\n    {methods}\n{comparison}") == expected
 
 
 def test_an_equality_that_raises_for_strangers_counts() -> None:
@@ -265,3 +292,18 @@ def test_counting_changes_no_program(pairs: list[tuple[str, str]], depth: int) -
     plain: list[str] = []
     exec(opening + asserted, {"trace": plain})  # noqa: S102
     assert traces == [plain, plain]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("case.addTypeEqualityFunc(int, f)", True),
+        ("frame.f_lineno = 3", True),
+        ("print(frame.f_lineno)", False),
+        ("import ctypes\nctypes.c_int.from_address(1).value = 2", True),
+        ("class A(type):\n    def __instancecheck__(cls, value):\n        return True", True),
+        ("import ctypes\nctypes.CDLL(None).getpid()", False),
+    ],
+)
+def test_programs_that_change_what_assertions_mean_are_known(source: str, expected: bool) -> None:
+    assert tampers(Syntax(ast.parse(source))) is expected

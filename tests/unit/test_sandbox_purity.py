@@ -16,6 +16,7 @@ PURE = [
     "class A:\n    def __init__(self):\n        self._next = None\n        self.__id = 1\nn = A()\nn._next = n",
     "x = getattr([], 'append')\nassert hasattr(x, '__name__')",
     "from functools import lru_cache, reduce\n@lru_cache(maxsize=None)\ndef f(n):\n    return n",
+    "from functools import wraps\ndef d(f):\n    @wraps(f)\n    def g():\n        return f()\n    return g",
     "import random\nrandom.seed(1)\nassert random.randint(1, 1) == 1",
     "try:\n    raise ValueError('x')\nexcept ValueError as error:\n    assert str(error) == 'x'",
     "print(f'{1:>5}', '{}'.format(2))\nopened = []\nclass Door:\n    def open(self):\n        return 1\nDoor().open()",
@@ -44,6 +45,8 @@ IMPURE = [
     "x._private", "from collections.abc import Sequence\nSequence.register(int)",
     "match x:\n    case P(__dict__=d):\n        d",
     # what would run later, or claims to be elsewhere
+    "import functools\nfunctools.wraps(f, assigned=names)(g)", "from functools import wraps as w\nw(f, x)(g)",
+    "from functools import wraps\nx = wraps", "class A:\n    def __reduce_ex__(self, p):\n        pass",
     "class A:\n    def __del__(self):\n        pass", "class A:\n    __module__ = 'math'", "global __builtins__",
 ]  # fmt: skip
 

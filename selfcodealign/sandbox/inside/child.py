@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from selfcodealign.sandbox.inside.execution import WORK_FOLDER, execute, parse
 from selfcodealign.sandbox.inside.outcome import FILENAME, Outcome
+from selfcodealign.sandbox.inside.syscalls import SyscallFilter
 
 OUR_MODULES = "selfcodealign."
 STDERR = 2
@@ -18,7 +19,13 @@ STATUSES = frozenset({"passed", "failed", "error", "syntax", "incomplete", "vacu
 
 
 def child_main(
-    job: dict[str, Any], limits: dict[str, int], uid: int, report_fd: int, token: bytes, *, is_control: bool
+    job: dict[str, Any],
+    limits: dict[str, int],
+    uid: int,
+    report: tuple[int, bytes],
+    syscall_filter: SyscallFilter,
+    *,
+    is_control: bool,
 ) -> NoReturn:
     """Run a program in this process, which was forked for it, and end.
 
@@ -29,26 +36,29 @@ def child_main(
         job: `source` and `timeout_s`.
         limits: the fields of `Limits` that are kernel limits.
         uid: the unprivileged user to become.
-        report_fd: pipe to the supervisor.
-        token: proves that the report is not the program's. Drawn for this program alone.
+        report: pipe to the supervisor, and the token that proves that the report is not the program's.
+        syscall_filter: what it may not ask of the kernel.
         is_control: no assertion holds, whatever it says: see `Outcome`.
     """
     own_pid = os.getpid()
+    getpid, write, end, dumps = os.getpid, os.write, os._exit, json.dumps  # as they are before the program runs
+    report_fd, token = report
     outcome = Outcome(is_control=is_control)
     try:
         give_up_rights(limits, uid, cpu_s=int(job["timeout_s"]) + 2)
+        syscall_filter.install()
         _enter_work_folder()
     except OSError as error:
         status, note = "sandbox_error", f"setting up the process failed: {error}"
     else:
         status, note = _run(str(job["source"]), outcome)
-    if os.getpid() == own_pid:
+    if getpid() == own_pid:
         _flush_streams()
         if note:
             _write_stderr(note)
-        report = json.dumps({"status": status, "assertions": outcome.assertions, "note": note[-500:]})
-        os.write(report_fd, token + report.encode())
-    os._exit(0)
+        text = dumps({"status": status, "assertions": outcome.assertions, "note": note[-500:]})
+        write(report_fd, token + text.encode())
+    end(0)
 
 
 def become_user(uid: int) -> None:

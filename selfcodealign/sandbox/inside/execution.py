@@ -6,7 +6,7 @@ import sys
 import traceback
 import types
 
-from selfcodealign.sandbox.inside.instrument import FinalLines, prepare
+from selfcodealign.sandbox.inside.instrument import FinalLines, prepare, tampers
 from selfcodealign.sandbox.inside.outcome import FILENAME, Outcome
 from selfcodealign.sandbox.inside.syntax import Syntax
 
@@ -39,6 +39,7 @@ def execute(source: str, syntax: Syntax, outcome: Outcome) -> tuple[str, str]:
     Returns:
         The status, and what belongs on standard error.
     """
+    outcome.is_trusted = not tampers(syntax)
     try:
         prepared = prepare(syntax, FILENAME, outcome)
     except MemoryError:
@@ -67,34 +68,38 @@ def _completed(outcome: Outcome) -> tuple[str, str]:
 
 
 def _judge(error: BaseException, final: FinalLines, outcome: Outcome) -> tuple[str, str]:
-    if isinstance(error, SystemExit):
+    kind = type(error)  # `isinstance` would ask the object itself
+    if issubclass(kind, SystemExit):
         return _judge_exit(error, final, outcome)
     try:
         # The first entry is our own `exec`.
         own = error.__traceback__.tb_next if error.__traceback__ else None
-        text = "".join(traceback.format_exception(type(error), error, own))
+        text = "".join(traceback.format_exception(kind, error, own))
     except BaseException:  # noqa: BLE001 - an exception whose own text cannot be had, or no memory left for it
-        text = f"{type(error).__name__}\n"
-    if isinstance(error, MemoryError):
+        text = f"{kind.__name__}\n"
+    if issubclass(kind, MemoryError):
         return "memory", text
     # `pytest.fail`, and `pytest.raises` where nothing was raised.
     outcomes = sys.modules.get("_pytest.outcomes")
     failures = (AssertionError, outcomes.Failed) if outcomes else (AssertionError,)
-    return ("failed" if isinstance(error, failures) else "error"), text
+    return ("failed" if issubclass(kind, failures) else "error"), text
 
 
-def _judge_exit(error: SystemExit, final: FinalLines, outcome: Outcome) -> tuple[str, str]:
+def _judge_exit(error: BaseException, final: FinalLines, outcome: Outcome) -> tuple[str, str]:
     """SystemExit completes a program only out of last statements, or out of a `unittest.main` that is one."""
     entries = [(entry.tb_frame.f_code, entry.tb_lineno) for entry in _entries(error)]
     own = [(code.co_name, line) for code, line in entries if code.co_filename == FILENAME]
-    is_unittest = any(code.co_filename.endswith("/unittest/main.py") for code, _ in entries)
-    places = own[:1] if is_unittest else own
-    if not places or not all(final.is_final(name, line) for name, line in places):
-        return "incomplete", f"SystemExit: {error.code!r} before the last statement\n"
+    outside = [code for code, _ in entries if code.co_filename.endswith("/unittest/main.py")]
+    places = own[:1] if outside else own
+    # Not `all`: the program may have replaced it by now.
+    early = [(name, line) for name, line in places if not final.is_final(name, line)]
+    if early or not places:
+        return "incomplete", "SystemExit before the last statement\n"
     status, note = _completed(outcome)
-    if error.code in (None, 0) or status in {"failed", "error"}:
+    code = getattr(error, "code", None)
+    if code in (None, 0) or status in {"failed", "error"}:
         return status, note
-    return "error", f"SystemExit: {error.code!r}\n"
+    return "error", f"SystemExit: {code!r}\n"
 
 
 def _entries(error: BaseException) -> list[types.TracebackType]:

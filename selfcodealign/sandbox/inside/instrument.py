@@ -23,7 +23,18 @@ RAISING_CONTEXTS = frozenset({"raises", "warns", "deprecated_call"})
 # These would also catch the AssertionError of the `assert False` that they stand behind.
 CATCH_ALL = frozenset({"Exception", "BaseException", "AssertionError"})
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-TEST_PREFIXES = ("test", "check")
+TEST_PREFIXES = ("test", "check", "__del__")  # what fails in a finaliser is ignored by the interpreter
+
+
+# Names by which a program changes how comparisons end, which statement comes next, or what memory holds. They have
+# uses, but an assertion of such a program proves nothing.
+TAMPERING = frozenset(
+    {
+        "addTypeEqualityFunc",
+        *("from_address", "memmove", "memset", "py_object", "pythonapi", "process_vm_writev"),  # ctypes
+        *("__instancecheck__", "__subclasscheck__"),
+    }
+)
 
 
 class Hooks(Protocol):
@@ -36,7 +47,7 @@ class Hooks(Protocol):
         """A side of `==` in an assertion. Returns it."""
 
     def note_failure(self) -> None:
-        """An assertion of a test failed; its AssertionError is being handled."""
+        """An exception came out of an assertion of a test; it is being handled."""
 
 
 class FinalLines:
@@ -55,7 +66,8 @@ class FinalLines:
         """
         if function == "<module>":
             return line in self._module
-        return any(line in lines for lines in self._functions)
+        # Not `any`: the program may have replaced it by now.
+        return [lines for lines in self._functions if line in lines] != []
 
 
 class Prepared:
@@ -95,7 +107,7 @@ def prepare(syntax: Syntax, filename: str, hooks: Hooks) -> Prepared:
         places.count: hooks.count,
         places.watch: hooks.watch,
         places.note_failure: hooks.note_failure,
-        places.assertion_error: AssertionError,
+        places.failures: BaseException,
     }
     return Prepared(_replace_constants(code, values), final)
 
@@ -108,7 +120,19 @@ class _Places:
         self.count = f"count-{nonce}"
         self.watch = f"watch-{nonce}"
         self.note_failure = f"note-failure-{nonce}"
-        self.assertion_error = f"assertion-error-{nonce}"
+        self.failures = f"failures-{nonce}"
+
+
+def tampers(syntax: Syntax) -> bool:
+    """Whether a program names one of the ways by which an assertion comes to mean nothing."""
+    if any(node.name in TAMPERING for node in syntax.definitions):
+        return True
+    if any(node.id in TAMPERING for node in syntax.of(ast.Name)):
+        return True
+    return any(
+        node.attr in TAMPERING or (node.attr == "f_lineno" and not isinstance(node.ctx, ast.Load))
+        for node in syntax.of(ast.Attribute)
+    )
 
 
 def _replace_constants(code: types.CodeType, values: dict[str, object]) -> types.CodeType:
@@ -190,6 +214,13 @@ def _final_range(body: list[ast.stmt]) -> range:
         body = last.body if isinstance(last, ast.If) else []
     if not body or not isinstance(body[-1], (ast.Expr, ast.Raise)):
         return range(0)
+    last = body[-1]
+    if (
+        isinstance(last, ast.Expr)
+        and isinstance(last.value, ast.Call)
+        and _called_name(last.value).startswith("assert")
+    ):
+        return range(0)  # an exit out of what is being tested
     return range(body[-1].lineno, (body[-1].end_lineno or body[-1].lineno) + 1)
 
 
@@ -250,8 +281,7 @@ def _add_hooks(syntax: Syntax, places: _Places) -> None:
             counts = _counts(statement, names)
             if counts:
                 _watch_sides(statement, names, places)
-            is_test = isinstance(statement, ast.Assert) and id(statement) in tests
-            changed.append(_noting_failure(statement, places) if is_test else statement)
+            changed.append(_noting_failure(statement, places) if id(statement) in tests else statement)
             if counts:
                 changed.append(_call_statement(statement, places.count))
             elif isinstance(statement, ast.Try) and _expects_exception(statement, names):
@@ -263,7 +293,7 @@ def _add_hooks(syntax: Syntax, places: _Places) -> None:
 
 def _counts(statement: ast.stmt, names: _Names) -> bool:
     if isinstance(statement, ast.Assert):
-        return names.says_something(statement.test)
+        return names.says_something(statement.test) and not _always_holds(statement.test)
     if isinstance(statement, ast.Expr):
         value = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
         return isinstance(value, ast.Call) and names.is_checking_call(value) and names.call_says_something(value)
@@ -271,6 +301,17 @@ def _counts(statement: ast.stmt, names: _Names) -> bool:
         is_checking = any(names.is_checking_call(item.context_expr) for item in statement.items)
         return is_checking and names.says_something(*statement.body)
     return False
+
+
+def _always_holds(test: ast.expr) -> bool:
+    """Whether a condition holds by its form: a tuple (`assert (x == 1, "text")`), a function, a text, `... or True`."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
+        return any(isinstance(value, ast.Constant) and value.value for value in test.values)
+    if isinstance(test, (ast.Tuple, ast.List, ast.Set)):
+        return bool(test.elts)
+    if isinstance(test, ast.JoinedStr):
+        return any(isinstance(part, ast.Constant) and part.value for part in test.values)
+    return isinstance(test, (ast.Lambda, ast.GeneratorExp))
 
 
 def _expects_exception(statement: ast.Try, names: _Names) -> bool:
@@ -294,7 +335,7 @@ def _test_assertions(tree: ast.Module, names: _Names) -> frozenset[int]:
     stack: list[tuple[ast.AST, bool]] = [(tree, True)]
     while stack:
         node, is_test = stack.pop()
-        if isinstance(node, ast.Assert) and is_test:
+        if is_test and (isinstance(node, ast.Assert) or _is_helper_call(node, names)):
             found.add(id(node))
         elif isinstance(node, FUNCTIONS):
             is_test = node.name.startswith(TEST_PREFIXES)
@@ -307,16 +348,23 @@ def _test_assertions(tree: ast.Module, names: _Names) -> frozenset[int]:
     return frozenset(found)
 
 
+def _is_helper_call(node: ast.AST, names: _Names) -> bool:
+    if not isinstance(node, ast.Expr):
+        return False
+    value = node.value.value if isinstance(node.value, ast.Await) else node.value
+    return isinstance(value, ast.Call) and names.is_checking_call(value)
+
+
 def _watch_sides(statement: ast.stmt, names: _Names, places: _Places) -> None:
-    """Have the sides of each `==`, or what a testing helper compares, looked at."""
+    """Have the sides of each comparison, or what a testing helper compares, looked at."""
     if isinstance(statement, ast.Assert):
         for node in list(flat(statement.test)):
-            if isinstance(node, ast.Compare) and any(isinstance(operator, ast.Eq) for operator in node.ops):
+            if isinstance(node, ast.Compare):
                 node.left = _watched(node.left, places)
                 node.comparators = [_watched(side, places) for side in node.comparators]
-    elif isinstance(statement, ast.Expr):
+    elif isinstance(statement, ast.Expr) and _is_helper_call(statement, names):
         value = statement.value.value if isinstance(statement.value, ast.Await) else statement.value
-        if isinstance(value, ast.Call) and names.is_checking_call(value):
+        if isinstance(value, ast.Call):
             value.args[:2] = [
                 side if isinstance(side, ast.Starred) else _watched(side, places) for side in value.args[:2]
             ]
@@ -333,7 +381,7 @@ def _watched(side: ast.expr, places: _Places) -> ast.expr:
 
 def _noting_failure(statement: ast.stmt, places: _Places) -> ast.stmt:
     note = _call_statement(statement, places.note_failure)
-    handler = ast.ExceptHandler(type=ast.Constant(value=places.assertion_error), name=None, body=[note, ast.Raise()])
+    handler = ast.ExceptHandler(type=ast.Constant(value=places.failures), name=None, body=[note, ast.Raise()])
     added = ast.Try(body=[statement], handlers=[handler], orelse=[], finalbody=[])
     for node in (added, handler, handler.type, handler.body[1]):
         if node is not None:

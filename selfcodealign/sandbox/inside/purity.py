@@ -50,8 +50,12 @@ HARMLESS_DUNDERS = frozenset(
         pos post_init pow qualname radd repr reversed rmul round rshift rsub setitem slots str sub truediv xor
     """)
 )
-# Would run at a time that nobody knows, or where a class is made from another.
-FORBIDDEN_METHODS = frozenset({"__del__", "__getattribute__"})
+# Would run at a time that nobody knows, or have `copy` set any field of any object.
+FORBIDDEN_METHODS = _words(
+    "__del__ __getattribute__ __getnewargs__ __getnewargs_ex__ __reduce__ __reduce_ex__ __setstate__"
+)
+# Copies the fields that it is told to, whatever their names: with one argument only, those of a function.
+COPIER = "wraps"
 IMMUTABLE_TYPES = (int, float, complex, str, bytes, tuple, frozenset, type(None))
 FUNCTION_TYPES = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
 
@@ -102,6 +106,7 @@ class _Check:
             self._check_attribute(attribute)
         for call in syntax.of(ast.Call):
             self._check_reader_call(call)
+        self._check_copier(syntax)
         for name in syntax.of(ast.Name):
             self._check_name_node(name)
         for definition in syntax.definitions:
@@ -179,6 +184,18 @@ class _Check:
             raise _ImpureError
         self._check_attribute_name(name.value)
         self._in_place.add(id(node.func))
+
+    def _check_copier(self, syntax: Syntax) -> None:
+        called = {
+            id(call.func)
+            for call in syntax.of(ast.Call)
+            if len(call.args) == 1 and not call.keywords and not isinstance(call.args[0], ast.Starred)
+        }
+        named: list[ast.expr] = [node for node in syntax.of(ast.Name) if node.id == COPIER]
+        named += [node for node in syntax.of(ast.Attribute) if node.attr == COPIER]
+        renamed = any(alias.name == COPIER and alias.asname for node in syntax.imports for alias in node.names)
+        if renamed or any(id(node) not in called for node in named):
+            raise _ImpureError
 
     def _check_name_node(self, node: ast.Name) -> None:
         if node.id in self._aliases or node.id in ATTRIBUTE_READERS:

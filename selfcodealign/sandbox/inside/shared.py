@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 import time
+import types
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -150,19 +151,47 @@ class _BoundedBytes(io.BytesIO):
 
 
 class _ModuleState:
-    """What a module and its classes held before programs used them."""
+    """What a module, its classes and functions, and whatever else has fields in it, held before programs used them."""
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
-        classes = [value for value in namespace.values() if isinstance(value, type) and value.__flags__ & (1 << 9)]
-        self._held = [(space, dict(space)) for space in (namespace, *map(vars, classes))]
-        containers = [value for _, held in self._held for value in held.values() if type(value) in (dict, list, set)]
-        self._containers = [(value, value.copy()) for value in containers if value is not namespace]
+        members = [value for value in namespace.values() if not isinstance(value, types.ModuleType)]
+        members += [held for value in members if isinstance(value, type) for held in vars(value).values()]
+        spaces = [namespace, *(space for space in map(_fields, members) if space is not None)]
+        self._held = [(space, dict(space)) for space in spaces]
+        values = [value for _, held in self._held for value in held.values()]
+        self._containers = [(value, value.copy()) for value in values if type(value) in (dict, list, set)]
+        functions = [function for value in members for function in _functions(value)]
+        self._functions = [(function, _make(function)) for function in functions]
 
     def is_unchanged(self) -> bool:
         for space, held in self._held:
             if len(space) != len(held) or any(space.get(name) is not value for name, value in held.items()):
                 return False
+        if any(_make(function) != made for function, made in self._functions):
+            return False
         return all(value == copy for value, copy in self._containers)
+
+
+def _fields(value: Any) -> Mapping[str, Any] | None:
+    """The fields of an object that can be set; None if it has none."""
+    space = getattr(value, "__dict__", None)
+    return space if isinstance(space, (dict, types.MappingProxyType)) else None
+
+
+def _functions(value: Any) -> list[types.FunctionType]:
+    """The Python functions that an object is made of."""
+    parts = (value, getattr(value, "__func__", None), getattr(value, "fget", None), getattr(value, "fset", None))
+    return [part for part in parts if isinstance(part, types.FunctionType)]
+
+
+def _make(function: types.FunctionType) -> tuple[object, ...]:
+    """What decides what a function does; compared by identity."""
+    keywords = function.__kwdefaults__
+    return (
+        id(function.__code__),
+        id(function.__defaults__),
+        tuple((name, id(value)) for name, value in keywords.items()) if keywords else id(keywords),
+    )
 
 
 # --- in the supervisor

@@ -23,6 +23,7 @@ from selfcodealign.sandbox.inside.frames import encode_frame, read_frame, write_
 from selfcodealign.sandbox.inside.preload import Preloader
 from selfcodealign.sandbox.inside.running import MAX_REPORT_BYTES, Running
 from selfcodealign.sandbox.inside.shared import SharedProcess
+from selfcodealign.sandbox.inside.syscalls import SyscallFilter
 
 KILL_TIMEOUT_S = 10.0
 MAX_CONTROL_S = 5.0
@@ -43,6 +44,7 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write_fd, warn_on_full_buffer=False)
         self._preloader = Preloader()
+        self._filter = SyscallFilter()
         self._shared = SharedProcess(self._limits, self._uid, _isolate_from_supervisor)
 
     def serve(self) -> None:
@@ -104,7 +106,8 @@ class Supervisor:
             os.dup2(out_write, 1)
             os.dup2(err_write, 2)
             _isolate_from_supervisor((report_write,))
-            child_main(job, self._limits, self._uid, report_write, token, is_control=is_control)
+            report = (report_write, token)
+            child_main(job, self._limits, self._uid, report, self._filter, is_control=is_control)
         for fd in (out_write, err_write, report_write):
             os.close(fd)
         return Running(pid, self._shared.pid, (out_read, err_read, report_read), self._limits)
