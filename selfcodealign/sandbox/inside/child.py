@@ -1,6 +1,7 @@
 """The process of one program: give up every right, run it, say once what became of it."""
 
 import contextlib
+import hashlib
 import json
 import os
 import resource
@@ -14,6 +15,7 @@ from selfcodealign.sandbox.inside.syscalls import SyscallFilter
 
 OUR_MODULES = "selfcodealign."
 STDERR = 2
+SEAL_BYTES = 32
 # What a child can report; the supervisor sees the rest.
 STATUSES = frozenset({"passed", "failed", "error", "syntax", "incomplete", "vacuous", "memory", "sandbox_error"})
 
@@ -29,19 +31,19 @@ def child_main(
 ) -> NoReturn:
     """Run a program in this process, which was forked for it, and end.
 
-    Standard input, output and error are in place already. The report is one write to a pipe: the token, then JSON.
+    Standard input, output and error are in place already. The report is one write to a pipe: JSON, sealed.
     A process that the program forked and that comes by here ends without a report.
 
     Args:
         job: `source` and `timeout_s`.
         limits: the fields of `Limits` that are kernel limits.
         uid: the unprivileged user to become.
-        report: pipe to the supervisor, and the token that proves that the report is not the program's.
+        report: pipe to the supervisor, and the key of its seal, which proves that it is not the program's.
         syscall_filter: what it may not ask of the kernel.
         is_control: no assertion holds, whatever it says: see `Outcome`.
     """
     own_pid = os.getpid()
-    getpid, write, end, dumps = os.getpid, os.write, os._exit, json.dumps  # as they are before the program runs
+    getpid, write, end, dumps, seal = os.getpid, os.write, os._exit, json.dumps, sealed  # before the program runs
     report_fd, token = report
     outcome = Outcome(is_control=is_control)
     try:
@@ -57,8 +59,13 @@ def child_main(
         if note:
             _write_stderr(note)
         text = dumps({"status": status, "assertions": outcome.assertions, "note": note[-500:]})
-        write(report_fd, token + text.encode())
+        write(report_fd, seal(text.encode(), token))
     end(0)
+
+
+def sealed(text: bytes, key: bytes) -> bytes:
+    """A text behind a digest that only those who have the key can make: who intercepts it can change nothing."""
+    return hashlib.blake2b(text, key=key, digest_size=SEAL_BYTES).digest() + text
 
 
 def become_user(uid: int) -> None:

@@ -17,7 +17,7 @@ import signal
 import time
 from typing import Any
 
-from selfcodealign.sandbox.inside.child import STATUSES, child_main
+from selfcodealign.sandbox.inside.child import SEAL_BYTES, STATUSES, child_main, sealed
 from selfcodealign.sandbox.inside.folders import empty_folders
 from selfcodealign.sandbox.inside.frames import encode_frame, read_frame, write_all
 from selfcodealign.sandbox.inside.preload import Preloader
@@ -167,9 +167,9 @@ def _verdict(running: Running, ended_by: str, token: bytes) -> tuple[str, int, s
 
 
 def _read_report(report: bytes, token: bytes) -> tuple[str, int, str]:
-    if report.startswith(token) and len(report) <= MAX_REPORT_BYTES:
+    if len(report) <= MAX_REPORT_BYTES and report == sealed(report[SEAL_BYTES:], token):
         try:
-            content = json.loads(report[len(token) :])
+            content = json.loads(report[SEAL_BYTES:])
             status, assertions = content["status"], int(content["assertions"])
         except (ValueError, KeyError, TypeError):
             status, assertions = "", 0
