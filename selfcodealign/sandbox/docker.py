@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -131,8 +132,19 @@ class Docker:
                 self.run(*removal, timeout_s=REMOVE_TIMEOUT_S)
             except SandboxError:
                 self._kill_processes(*containers)
-                with contextlib.suppress(SandboxError):
-                    self.run(*removal)
+                self._wait_until_gone(*containers)
+
+    def _wait_until_gone(self, *containers: str) -> None:
+        """Ask for the removal again until there is nothing to remove: an earlier one may still be on its way."""
+        deadline = time.monotonic() + REMOVE_TIMEOUT_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(SandboxError):
+                self.run("rm", "--force", "--volumes", *containers)
+            try:
+                self.run("inspect", "--format", "{{.Id}}", *containers)
+            except SandboxError:
+                return  # no such container
+            time.sleep(0.2)
 
     def _kill_processes(self, *containers: str) -> None:
         """SIGKILL from the host: Docker asks a container to end itself, which one that is stopped never hears."""

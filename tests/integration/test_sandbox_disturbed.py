@@ -199,6 +199,9 @@ def own_daemon(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     folder = tmp_path / "checkout"
     folder.mkdir()
     shutil.copytree(ROOT / "setup", folder / "setup")
+    platforms = Path("selfcodealign") / "sandbox" / "platforms.py"  # which the set-up asks for gVisor's platform
+    (folder / platforms).parent.mkdir(parents=True)
+    shutil.copy(ROOT / platforms, folder / platforms)
     setup_docker(folder, "start")
     host_file = folder / ".tools" / "docker-host"
     if not host_file.exists():
