@@ -15,7 +15,7 @@ PROGRAMS = (
     ),
     hostile(
         "memory that a thread pool asks for",
-        "memory",
+        "memory error",
         """
         from concurrent.futures import ThreadPoolExecutor
         with ThreadPoolExecutor(8) as pool:
