@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from selfcodealign.sandbox.launcher import Launch
 CONTAINER_LABEL = "selfcodealign.sandbox"
 
 QUICK_TIMEOUT_S = 60.0
-REMOVE_TIMEOUT_S = 20.0
+REMOVE_TIMEOUT_S = 10.0
 DOCKER_FAILED = 125  # exit code of `docker run` when Docker itself failed, before the process started
 KILLED = 137  # by SIGKILL: what the kernel does at the container's memory limit
 
@@ -125,39 +124,28 @@ class Docker:
 
     def remove(self, *containers: str) -> None:
         """Kill and remove containers; those that are gone already are fine."""
-        removal = ("rm", "--force", "--volumes", *containers)
         # The daemon is gone or the container was: `--rm` and the closed standard input end it anyway.
-        with contextlib.suppress(PrerequisiteError):
+        with contextlib.suppress(PrerequisiteError, SandboxError):
+            # Asked first: while a container that hangs is being removed, Docker answers nothing about it.
+            pids = self.run("inspect", "--format", "{{.State.Pid}}", *containers, timeout_s=REMOVE_TIMEOUT_S).split()
             try:
-                self.run(*removal, timeout_s=REMOVE_TIMEOUT_S)
+                self._remove(*containers)
             except SandboxError:
-                self._kill_processes(*containers)
-                self._wait_until_gone(*containers)
+                if self.host is None or self.host.startswith("unix://"):  # else they are another machine's
+                    _kill_processes(pids)
+                self._remove(*containers)
 
-    def _wait_until_gone(self, *containers: str) -> None:
-        """Ask for the removal again until there is nothing to remove: an earlier one may still be on its way."""
-        deadline = time.monotonic() + REMOVE_TIMEOUT_S
-        while time.monotonic() < deadline:
-            with contextlib.suppress(SandboxError):
-                self.run("rm", "--force", "--volumes", *containers)
-            try:
-                self.run("inspect", "--format", "{{.Id}}", *containers)
-            except SandboxError:
-                return  # no such container
-            time.sleep(0.2)
+    def _remove(self, *containers: str) -> None:
+        """Remove containers, and wait until they are gone: an earlier removal may still be on its way."""
+        self.run("rm", "--force", "--volumes", *containers, timeout_s=REMOVE_TIMEOUT_S)
 
-    def _kill_processes(self, *containers: str) -> None:
-        """SIGKILL from the host: Docker asks a container to end itself, which one that is stopped never hears."""
-        if self.host is not None and not self.host.startswith("unix://"):
-            return  # another machine's processes
-        try:
-            pids = self.run("inspect", "--format", "{{.State.Pid}}", *containers).split()
-        except SandboxError:
-            return
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
-                if int(pid) > 1:
-                    os.kill(int(pid), signal.SIGKILL)
+
+def _kill_processes(pids: Sequence[str]) -> None:
+    """SIGKILL from the host: Docker asks a container to end itself, which one that is stopped never hears."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
+            if int(pid) > 1:
+                os.kill(int(pid), signal.SIGKILL)
 
 
 def hardening(runtime: str, *, memory_mib: int, tmp_mib: int, owner: str) -> list[str]:
