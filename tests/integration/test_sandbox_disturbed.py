@@ -129,9 +129,9 @@ DISTURBANCES: dict[int, Disturbance] = {
     320: end_supervisor,
     440: fill_disk,
     560: use_up_memory,
-    850: kill_all,
+    640: kill_all,
 }
-HANG_AFTER = 680
+HANG_AFTER = 850  # at last: who asks Docker to kill what hangs makes Docker hang too
 
 
 def run(settings: SandboxSettings, disturb: Callable[[int], None]) -> Verdicts:
