@@ -225,6 +225,9 @@ class EvaluateModel(Section):
 
     models: list[Literal["base", "aligned"]] = Field(min_length=1, description="models that are evaluated")
     benchmarks: list[BenchmarkName] = Field(min_length=1, description="benchmarks that they are evaluated on")
+    opening: Literal["block", "stub"] = Field(
+        description="how a chat model's answer begins: an opened code block, or that with HumanEval's stub in it"
+    )
     max_new_tokens: Count = Field(description="new tokens at most for one solution")
     max_tasks: Count | None = Field(default=None, description="tasks of a benchmark, the first ones; null: all")
 

@@ -46,6 +46,7 @@ def main(
             loaded,
             list(islice(loaded.tasks, settings.max_tasks)),
             prompt_format=prompt_format,
+            opening=settings.opening,
             max_new_tokens=settings.max_new_tokens,
             ask=partial(
                 generate_answers,
@@ -68,6 +69,7 @@ def main(
             **result.summary(),
             max_tasks=settings.max_tasks,
             prompt_form="chat" if prompt_format.is_chat else "completion",
+            opening=settings.opening,
             cut_short=solutions.num_cut_short,
             unanswered=solutions.num_unanswered,
             usage=solutions.usage.as_metrics(),

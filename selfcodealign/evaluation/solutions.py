@@ -3,13 +3,15 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from selfcodealign.evaluation.benchmarks import Benchmark, Task
 from selfcodealign.evaluation.samples import Sample
 from selfcodealign.generation import Decoding, Generation, PromptFormat, Request, Usage
 
 CODE_FENCE = "```python\n"
-CHAT_STOPS = ("\n```",)
+# What starts at the left margin behind a solution and is no part of it: calls and checks that would only be cut away.
+CHAT_STOPS = ("\n```", "\nassert ", "\nprint(", "\nif __name__", "\n# Example", "\n# Test")
 # A base model writes on behind the function: what starts at the left margin and is no part of a solution ends it.
 COMPLETION_STOPS = {
     "humaneval": (
@@ -37,6 +39,7 @@ INSTRUCTIONS = {
     ),
 }
 
+Opening = Literal["block", "stub"]
 Ask = Callable[[Sequence[Request], Decoding], Generation]
 
 
@@ -58,20 +61,29 @@ class SolutionSet:
 
 
 def generate_solutions(
-    benchmark: Benchmark, task_ids: Sequence[str], *, prompt_format: PromptFormat, max_new_tokens: int, ask: Ask
+    benchmark: Benchmark,
+    task_ids: Sequence[str],
+    *,
+    prompt_format: PromptFormat,
+    opening: Opening,
+    max_new_tokens: int,
+    ask: Ask,
 ) -> SolutionSet:
     """Ask a model for one solution a task, with temperature 0.
 
-    Source: SelfCodeAlign, section 4 (greedy decoding, pass@1); the layout of an opened code block follows EvalPlus.
+    Source: SelfCodeAlign, section 4 (greedy decoding, pass@1). An opened code block is EvalPlus's layout and the
+    reference's default; the reference also offers the stub behind it (`PREFIX_TEMPLATE` of its evaluation script).
 
     Args:
         benchmark: gives the tasks.
         task_ids: which of them.
         prompt_format: chat template, or plain completion of the prompt for base models.
+        opening: how a chat model's answer begins: see `task_prompt`.
         max_new_tokens: tokens of a solution at most.
         ask: the engine: requests and decoding in, answers out.
     """
     family = _family(benchmark)
+    has_stub = not prompt_format.is_chat or _opens_with_stub(opening, family)
     decoding = Decoding(
         temperature=0.0,
         top_p=1.0,
@@ -79,12 +91,17 @@ def generate_solutions(
         stop=CHAT_STOPS if prompt_format.is_chat else COMPLETION_STOPS[family],
     )
     requests = [
-        Request(id=task_id, prompt=task_prompt(benchmark.tasks[task_id], family, prompt_format), seed=0, group=family)
+        Request(
+            id=task_id,
+            prompt=task_prompt(benchmark.tasks[task_id], family, prompt_format, opening),
+            seed=0,
+            group=family,
+        )
         for task_id in task_ids
     ]
     generation = ask(requests, decoding)
     samples = [
-        Sample(task_id, as_solution(benchmark.tasks[task_id], answer.text, is_chat=prompt_format.is_chat))
+        Sample(task_id, as_solution(benchmark.tasks[task_id], answer.text, has_stub=has_stub))
         if (answer := generation.answers.get(task_id))
         else Sample(task_id, "")
         for task_id in task_ids
@@ -97,14 +114,16 @@ def generate_solutions(
     )
 
 
-def task_prompt(task: Task, family: str, prompt_format: PromptFormat) -> str:
+def task_prompt(task: Task, family: str, prompt_format: PromptFormat, opening: Opening) -> str:
     """The text that the model reads for a task.
 
     Args:
         task: the task.
         family: `humaneval` or `mbpp`.
-        prompt_format: a chat template gets the task as a user turn and an answer that has opened its code block; a
-            base model gets the prompt itself and goes on.
+        prompt_format: a chat template gets the task as a user turn and an answer that has begun; a base model gets the
+            prompt itself and goes on.
+        opening: what that answer has: `block`, an opened code block; `stub`, also HumanEval's imports, signature and
+            docstring in it, so that no token is spent on repeating them (MBPP has no stub: as `block`).
     """
     stub = task["prompt"].strip()
     if not prompt_format.is_chat:
@@ -112,20 +131,21 @@ def task_prompt(task: Task, family: str, prompt_format: PromptFormat) -> str:
     # MBPP's prompt is a module docstring: the quotation marks only matter for completion.
     shown = f"```python\n{stub}\n```" if family == "humaneval" else stub.strip('"').strip()
     turn = {"role": "user", "content": f"{INSTRUCTIONS[family]}\n\n{shown}"}
-    return prompt_format.render([turn], assistant_prefix=ASSISTANT_OPENING + CODE_FENCE)
+    begun = f"{stub}\n" if _opens_with_stub(opening, family) else ""
+    return prompt_format.render([turn], assistant_prefix=ASSISTANT_OPENING + CODE_FENCE + begun)
 
 
-def as_solution(task: Task, answer: str, *, is_chat: bool) -> str:
+def as_solution(task: Task, answer: str, *, has_stub: bool) -> str:
     """The program in an answer, reduced by EvalPlus to imports, the asked function and what it uses.
 
     Args:
         task: the task.
-        answer: for chat, what follows the opened code block; else what follows the prompt.
-        is_chat: which of the two.
+        answer: what follows the task's stub, or the opened code block.
+        has_stub: which of the two.
     """
     from evalplus.sanitize import sanitize
 
-    code = first_block(answer) if is_chat else f"{task['prompt'].strip()}\n{answer}"
+    code = f"{task['prompt'].strip()}\n{answer}" if has_stub else first_block(answer)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
@@ -143,6 +163,10 @@ def first_block(answer: str) -> str:
     if not fence or head.strip():
         return head
     return rest.removeprefix("python").partition("```")[0]
+
+
+def _opens_with_stub(opening: Opening, family: str) -> bool:
+    return opening == "stub" and family == "humaneval"
 
 
 def _family(benchmark: Benchmark) -> str:

@@ -206,9 +206,15 @@ def benchmark_notes(inputs: ReportInputs) -> list[str]:
         if used == FALLBACK:
             notes.append(
                 f"The data of {BENCHMARKS.get(name, name)} could be neither found nor downloaded: this is HumanEval "
-                f"with its own tests only{tasks}."
+                f"with its own tests only{tasks}.{_opening_note(one)}"
             )
             continue
         release = " ".join(filter(None, (BENCHMARKS.get(used, used), version)))
-        notes.append(f"{release}{tasks}, one greedy answer each.")
+        notes.append(f"{release}{tasks}, one greedy answer each.{_opening_note(one)}")
     return notes
+
+
+def _opening_note(one: Evaluation) -> str:
+    is_opened = one.metrics.get("prompt_form") == "chat" and one.metrics.get("opening") == "stub"
+    is_stubbed = is_opened and not one.benchmark.startswith("mbpp")
+    return " Answers begin with the task's signature and docstring, given to the model." if is_stubbed else ""

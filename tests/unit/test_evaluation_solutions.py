@@ -27,20 +27,43 @@ TASK = benchmark().tasks["HumanEval/1"]
 
 
 def test_a_base_model_sees_the_prompt_itself() -> None:
-    assert task_prompt(TASK, "humaneval", COMPLETION) == f"<s>{TASK['prompt'].strip()}\n"
+    assert task_prompt(TASK, "humaneval", COMPLETION, "stub") == f"<s>{TASK['prompt'].strip()}\n"
 
 
 def test_a_chat_model_sees_the_task_in_a_turn_and_an_opened_code_block() -> None:
-    prompt = task_prompt(TASK, "humaneval", CHAT)
+    prompt = task_prompt(TASK, "humaneval", CHAT, "block")
     assert prompt.startswith("<user>")
     assert f"```python\n{TASK['prompt'].strip()}\n```</s><assistant>" in prompt
     assert prompt.endswith("```python\n")
 
 
+def test_an_answer_may_begin_with_the_stub_so_that_only_the_body_is_left_to_write() -> None:
+    prompt = task_prompt(TASK, "humaneval", CHAT, "stub")
+    assert prompt.endswith(f"```python\n{TASK['prompt'].strip()}\n")
+    body = as_solution(TASK, "    return value + 1\n\ndef unused():\n    return 0\n", has_stub=True)
+    assert body == f"{TASK['prompt'].strip()}\n    return value + 1"
+
+
+def test_mbpp_has_no_stub_to_begin_with() -> None:
+    assert task_prompt(TASK, "mbpp", CHAT, "stub") == task_prompt(TASK, "mbpp", CHAT, "block")
+
+
+def test_a_begun_stub_is_part_of_the_solution() -> None:
+    def ask(requests: Sequence[Request], _: Decoding) -> Generation:
+        generation = Generation()
+        generation.answers[requests[0].id] = Answer("    return value + 1", "stop", 10, 0, 9)
+        return generation
+
+    found = generate_solutions(
+        benchmark(), ["HumanEval/1"], prompt_format=CHAT, opening="stub", max_new_tokens=64, ask=ask
+    )
+    assert found.samples[0].solution == f"{TASK['prompt'].strip()}\n    return value + 1"
+
+
 def test_the_quotation_marks_of_an_mbpp_prompt_are_not_shown_in_a_chat() -> None:
     task = {**TASK, "prompt": '"""\nDouble it.\nassert f(1) == 2\n"""\n'}
-    assert "\n\nDouble it.\nassert f(1) == 2</s>" in task_prompt(task, "mbpp", CHAT)
-    assert task_prompt(task, "mbpp", COMPLETION) == '<s>"""\nDouble it.\nassert f(1) == 2\n"""\n'
+    assert "\n\nDouble it.\nassert f(1) == 2</s>" in task_prompt(task, "mbpp", CHAT, "stub")
+    assert task_prompt(task, "mbpp", COMPLETION, "block") == '<s>"""\nDouble it.\nassert f(1) == 2\n"""\n'
 
 
 @pytest.mark.parametrize(
@@ -54,11 +77,11 @@ def test_the_quotation_marks_of_an_mbpp_prompt_are_not_shown_in_a_chat() -> None
     ],
 )
 def test_the_solution_of_a_chat_answer_is_the_asked_function(answer: str) -> None:
-    assert as_solution(TASK, answer, is_chat=True) == FULL
+    assert as_solution(TASK, answer, has_stub=False) == FULL
 
 
 def test_the_solution_of_a_completion_holds_the_prompt() -> None:
-    found = as_solution(TASK, "    return value + 1\n\nSome prose follows", is_chat=False)
+    found = as_solution(TASK, "    return value + 1\n\nSome prose follows", has_stub=True)
     assert found == f"{TASK['prompt'].strip()}\n    return value + 1"
 
 
@@ -66,14 +89,14 @@ def test_helpers_and_imports_that_the_function_uses_stay() -> None:
     code = (
         "import math\n\ndef half(x):\n    return math.floor(x / 2)\n\ndef add_1(value):\n    return half(value * 2) + 1"
     )
-    found = as_solution(TASK, code, is_chat=True)
+    found = as_solution(TASK, code, has_stub=False)
     assert all(part in found for part in ("import math", "def half", "def add_1"))
 
 
 @settings(deadline=None)
 @given(st.text(max_size=60), st.booleans())
-def test_no_answer_is_too_odd_to_be_scored(answer: str, is_chat: bool) -> None:
-    assert isinstance(as_solution(TASK, answer, is_chat=is_chat), str)
+def test_no_answer_is_too_odd_to_be_scored(answer: str, has_stub: bool) -> None:
+    assert isinstance(as_solution(TASK, answer, has_stub=has_stub), str)
 
 
 def test_what_comes_before_a_closed_fence_is_the_block() -> None:
@@ -92,7 +115,12 @@ def test_every_task_gets_one_sample_and_unanswered_ones_an_empty_one() -> None:
         return generation
 
     found = generate_solutions(
-        benchmark(), ["HumanEval/0", "HumanEval/1"], prompt_format=CHAT, max_new_tokens=64, ask=ask
+        benchmark(),
+        ["HumanEval/0", "HumanEval/1"],
+        prompt_format=CHAT,
+        opening="block",
+        max_new_tokens=64,
+        ask=ask,
     )
     ((ids, decoding),) = asked
     assert ids == ["HumanEval/0", "HumanEval/1"]

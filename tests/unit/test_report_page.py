@@ -117,6 +117,23 @@ def test_the_fallback_benchmark_is_named_as_such(tmp_path: Path) -> None:
     assert "HumanEval, its own tests" in shown
 
 
+@pytest.mark.parametrize(
+    ("metrics", "is_said"),
+    [
+        ({"prompt_form": "chat", "opening": "stub"}, True),
+        ({"prompt_form": "chat", "opening": "block"}, False),
+        ({"prompt_form": "completion", "opening": "stub"}, False),
+    ],
+)
+def test_an_answer_that_was_begun_for_the_model_is_said_to_be(
+    tmp_path: Path, metrics: dict[str, str], is_said: bool
+) -> None:
+    tasks = {"HumanEval/0": {"base": "pass", "plus": "pass"}}
+    found = Evaluation(model="base", benchmark="humaneval_plus", metrics=metrics, results={"tasks": tasks})
+    shown = read(render(tmp_path, evaluations=[found])).text
+    assert ("begin with the task's signature" in shown) == is_said
+
+
 def test_text_of_the_model_is_shown_and_never_acts(tmp_path: Path) -> None:
     fields = ("instruction", "tests", "package", "version", "licence", "file", "kept_because", "category", "difficulty")
     response = f"{HOSTILE}\n\n```{HOSTILE}\n{HOSTILE}\n```\n[x](javascript:alert(1)) ![y](http://outside.invalid/y)"

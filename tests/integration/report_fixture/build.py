@@ -195,7 +195,13 @@ def _write_evaluations(root: Path, draw: random.Random) -> None:
         _write_json(results, {"variant": "humaneval_plus", "version": "v0.1.10", "tasks": tasks})
         _write_json(
             root / "metrics/evaluate_model" / f"{model}-humaneval_plus.json",
-            {"stage": "evaluate_model", "seconds": 240.0 + luck * 100, "variant": "humaneval_plus"},
+            {
+                "stage": "evaluate_model",
+                "seconds": 240.0 + luck * 100,
+                "variant": "humaneval_plus",
+                "prompt_form": "chat",
+                "opening": "stub",
+            },
         )
 
 
