@@ -15,6 +15,7 @@ from selfcodealign.errors import SandboxError
 from selfcodealign.records import Verdict
 from selfcodealign.sandbox.bundle import supervisor_hash
 from selfcodealign.sandbox.container import Container, ContainerError, PipeRuntime, Runtime
+from selfcodealign.sandbox.cores import Cores
 from selfcodealign.sandbox.known_answers import KNOWN_ANSWERS, KnownAnswer
 from selfcodealign.sandbox.runtimes import make_launcher
 from selfcodealign.sandbox.settings import Program, SandboxSettings, Status
@@ -26,9 +27,14 @@ GRACE_S = 45.0
 # Pauses before a container is started again: together they outlast a restart of the daemon.
 START_PAUSES_S = (0.5, 2.0, 6.0, 12.0)
 LOOK_EVERY_S = 0.2
-# A timeout on a machine whose load is beyond twice its cores and our workers may be the machine's: the program is run
-# once more, with more time.
+# Containers for each core that programs may keep while they only wait.
+SPARE_WORKERS = 3
+# A container takes as long to start as a hundred programs and more: fewer are left to those that run already.
+MIN_JOBS_FOR_SPARE = 32
+# A timeout on a machine whose load is beyond twice its cores and our workers, or of a program that shared its core with
+# another of ours, may be the machine's fault: the program is run once more, with more time.
 SECOND_LOOK_FACTOR = 3.0
+CROWDED_SHARE = 0.25
 OUT_OF_MEMORY = "(code 137)"  # in the reason of a container that was killed by the kernel
 BROKEN_LIMITS = frozenset({Status.TIMEOUT, Status.MEMORY, Status.OUTPUT})
 
@@ -69,8 +75,12 @@ class Sandbox:
         self.image_id = image_id
         self._settings = settings
         self._jobs: queue.Queue[_Job] = queue.Queue()
-        num_workers = settings.num_workers or os.cpu_count() or 1
-        self._workers = [_Worker(number, runtime, settings, self._jobs) for number in range(num_workers)]
+        num_cores = settings.num_workers or os.cpu_count() or 1
+        cores = Cores(num_cores)
+        self._workers = [
+            _Worker(number, runtime, settings, self._jobs, cores, is_spare=number >= num_cores)
+            for number in range(num_cores * (1 + SPARE_WORKERS))
+        ]
         for worker in self._workers:
             worker.start()
 
@@ -174,12 +184,27 @@ def _check(known: KnownAnswer, verdict: Verdict) -> None:
 class _Worker(threading.Thread):
     """Keeps one container busy, and replaces it when it is worn out or broken."""
 
-    def __init__(self, number: int, runtime: Runtime, settings: SandboxSettings, jobs: "queue.Queue[_Job]") -> None:
+    def __init__(
+        self,
+        number: int,
+        runtime: Runtime,
+        settings: SandboxSettings,
+        jobs: "queue.Queue[_Job]",
+        cores: Cores,
+        *,
+        is_spare: bool,
+    ) -> None:
         super().__init__(name=f"sandbox-{number}", daemon=True)
         self._number = number
         self._runtime = runtime
         self._settings = settings
         self._jobs = jobs
+        self._cores = cores
+        self._is_spare = is_spare
+        self._has_turn = False
+        self._is_waiting = False  # the program that runs
+        self._is_paused = False  # the container: it goes on with its next program when it is told
+        self._crowded_s = 0.0  # before the program that runs
         self._container: Container | None = None
         self._num_sent = 0  # of those in flight
         self._num_run = 0  # by this container
@@ -202,6 +227,7 @@ class _Worker(threading.Thread):
             # Also where a defect of ours ends this thread: whoever waits must hear of it.
             self._refuse(SandboxError("a worker of the sandbox ended; the lines above say why"))
             self._discard()
+            self._give_turn()
 
     def _refuse(self, error: SandboxError) -> None:
         for job in self._in_flight:
@@ -210,11 +236,17 @@ class _Worker(threading.Thread):
         self._num_sent = 0
 
     def _step(self) -> None:
+        if not self._has_turn and not self._is_waiting and not self._take_turn():
+            return
         self._take_jobs()
         if not self._in_flight:
+            self._give_turn()
             return
         try:
             container = self._container or self._start()
+            if self._is_paused and self._has_turn:
+                container.send({"go_on": True})
+                self._is_paused = False
             while self._num_sent < len(self._in_flight):
                 job = self._in_flight[self._num_sent]
                 container.send(self._message(job))
@@ -236,7 +268,22 @@ class _Worker(threading.Thread):
             "may_share": job.may_share and not job.faults and not job.is_second_look,
         }
 
+    def _take_turn(self) -> bool:
+        is_urgent, is_warm = bool(self._in_flight), self._container is not None
+        if self._is_spare and not is_urgent and not is_warm and self._jobs.qsize() < MIN_JOBS_FOR_SPARE:
+            self._stopped.wait(LOOK_EVERY_S)
+            return False
+        self._has_turn = self._cores.acquire(is_urgent=is_urgent, is_warm=is_warm, timeout_s=LOOK_EVERY_S)
+        return self._has_turn
+
+    def _give_turn(self) -> None:
+        if self._has_turn:
+            self._cores.release()
+        self._has_turn = False
+
     def _take_jobs(self) -> None:
+        if not self._has_turn or self._cores.is_wanted:
+            return
         while len(self._in_flight) < WINDOW and not self._is_worn_out():
             try:
                 if self._in_flight:
@@ -276,7 +323,10 @@ class _Worker(threading.Thread):
         job = self._in_flight[0]
         if message.get("index") != job.index or message.get("status") == Status.SANDBOX_ERROR:
             raise ContainerError(str(message.get("stderr") or "the container answered out of turn").strip())
-        if message.get("status") == Status.TIMEOUT and not job.is_second_look and self._is_overloaded():
+        if "has_turn" in message:
+            self._pass_turn(has_turn=bool(message["has_turn"]))
+            return
+        if message.get("status") == Status.TIMEOUT and not job.is_second_look and self._was_slowed(job):
             job.is_second_look = True
             job.timeout_s *= SECOND_LOOK_FACTOR
             self._jobs.put(job)
@@ -290,9 +340,22 @@ class _Worker(threading.Thread):
         self._num_run += 1
         if message.get("is_spent") or (not self._in_flight and self._is_worn_out()):
             self._discard()
+        self._is_waiting = False
+        self._crowded_s = self._cores.crowded_s
 
-    def _is_overloaded(self) -> bool:
-        return os.getloadavg()[0] > 2 * (os.cpu_count() or 1) + self._settings.num_workers
+    def _pass_turn(self, *, has_turn: bool) -> None:
+        """The running program only waits from now on, or goes on after it has waited."""
+        if has_turn and not self._has_turn:
+            self._cores.take()
+            self._has_turn = True
+        elif not has_turn:
+            self._give_turn()
+        self._is_waiting = self._is_paused = not has_turn
+
+    def _was_slowed(self, job: _Job) -> bool:
+        crowded_s = self._cores.crowded_s - self._crowded_s
+        is_overloaded = os.getloadavg()[0] > 2 * (os.cpu_count() or 1) + self._settings.num_workers
+        return is_overloaded or (self._has_turn and crowded_s > CROWDED_SHARE * job.timeout_s)
 
     def _recover(self, reason: str) -> None:
         """Replace the container. The program that ran is tried again, a bounded number of times."""
@@ -313,6 +376,7 @@ class _Worker(threading.Thread):
         container, self._container = self._container, None
         self._num_sent = 0
         self._num_run = 0
+        self._is_waiting = self._is_paused = False
         if container is not None:
             container.close()
 

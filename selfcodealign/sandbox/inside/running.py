@@ -4,10 +4,15 @@ import contextlib
 import os
 import select
 import time
+from collections.abc import Callable
 from typing import Any
 
 CHUNK_BYTES = 65536
-MEMORY_LOOK_EVERY_S = 0.1
+LOOK_EVERY_S = 0.1
+# Shares of a core between two looks: a program that takes less waits for something, one that takes more goes on.
+WAITING_SHARE = 0.2
+GOING_SHARE = 0.5
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 MAX_REPORT_BYTES = 4096
 
@@ -52,12 +57,13 @@ class Running:
         """Whether it printed more than it may, all of which was read, but not kept."""
         return self._num_printed > self._max_printed
 
-    def watch(self, deadline: float, wake_fd: int) -> str:
+    def watch(self, deadline: float, wake_fd: int, tell_turn: Callable[[bool], None]) -> str:
         """Read what it prints until it ends or breaks a limit.
 
         Args:
             deadline: on the monotonic clock, seconds.
             wake_fd: becomes readable when a child ends.
+            tell_turn: told True when the program uses the processor, False when it only waits.
 
         Returns:
             The status of the limit that it broke; empty if it ended by itself.
@@ -65,9 +71,9 @@ class Running:
         poll = select.poll()
         for fd in (*self._fds, wake_fd):
             poll.register(fd, select.POLLIN)
-        next_look = time.monotonic() + MEMORY_LOOK_EVERY_S
+        last_look, used_s = time.monotonic(), 0.0
         while (now := time.monotonic()) < deadline:
-            for fd, _ in poll.poll(min(deadline - now, MEMORY_LOOK_EVERY_S) * 1000):
+            for fd, _ in poll.poll(min(deadline - now, LOOK_EVERY_S) * 1000):
                 if not self._read(fd, is_ours=fd != wake_fd):
                     poll.unregister(fd)
             if self.printed_too_much:
@@ -76,10 +82,14 @@ class Running:
             if self.exit_status is not None:
                 return ""
             # The kernel bounds each process; together they must not reach the container's limit, which ends them all.
-            if time.monotonic() >= next_look:
-                next_look = time.monotonic() + MEMORY_LOOK_EVERY_S
+            if (passed_s := time.monotonic() - last_look) >= LOOK_EVERY_S:
                 if _resident_bytes(self._not_its_own) > self._max_resident:
                     return "memory"
+                used_before_s, used_s = used_s, _processor_s(self._not_its_own)
+                share = (used_s - used_before_s) / passed_s
+                if not WAITING_SHARE < share < GOING_SHARE:
+                    tell_turn(share >= GOING_SHARE)
+                last_look += passed_s
         return "timeout"
 
     def _read(self, fd: int, *, is_ours: bool = True) -> bool:
@@ -127,8 +137,16 @@ class Running:
 def _resident_bytes(others: frozenset[str]) -> int:
     """Resident memory of all processes but some, without what each shares with the supervisor since its fork."""
     shared = _resident_pages("self")
-    pids = [name for name in os.listdir("/proc") if name.isdigit() and name not in others]
-    return sum(max(0, _resident_pages(pid) - shared) for pid in pids) * PAGE_BYTES
+    return sum(max(0, _resident_pages(pid) - shared) for pid in _pids(others)) * PAGE_BYTES
+
+
+def _processor_s(others: frozenset[str]) -> float:
+    """Processor time of all processes but some, and of the children that they have collected, seconds."""
+    return sum(map(_processor_ticks, _pids(others))) / TICKS_PER_S
+
+
+def _pids(others: frozenset[str]) -> list[str]:
+    return [name for name in os.listdir("/proc") if name.isdigit() and name not in others]
 
 
 def _resident_pages(process: str) -> int:
@@ -136,4 +154,13 @@ def _resident_pages(process: str) -> int:
         with open(f"/proc/{process}/statm", "rb") as file:
             return int(file.read().split()[1])
     except (OSError, IndexError):
+        return 0  # it ended meanwhile
+
+
+def _processor_ticks(process: str) -> int:
+    try:
+        with open(f"/proc/{process}/stat", "rb") as file:
+            # Behind the name, which may hold anything: state first; user and system time, twice, are the 12th to 15th.
+            return sum(map(int, file.read().rpartition(b")")[2].split()[11:15]))
+    except (OSError, ValueError):
         return 0  # it ended meanwhile

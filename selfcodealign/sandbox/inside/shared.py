@@ -26,9 +26,9 @@ from selfcodealign.sandbox.inside.outcome import FILENAME, Outcome
 from selfcodealign.sandbox.inside.purity import pure_modules, waits
 
 # A program that takes longer is run again by itself, with all its time.
-SHARED_TIMEOUT_S = 0.25
+SHARED_TIMEOUT_S = 0.1
 # So does one that needs more memory: to fill all that it may have takes long, and need not be done twice.
-SHARED_MEMORY_MIB = 256
+SHARED_MEMORY_MIB = 128
 # Beyond this the process is replaced, whatever it did: memory that it cannot give back stays bounded.
 MAX_PROGRAMS = 500
 # A user of its own: no other program can signal or trace this process.
@@ -217,7 +217,7 @@ class SharedProcess:
 
         Args:
             source: the program.
-            timeout_s: its wall time; here it has at most a quarter of a second.
+            timeout_s: its wall time; here it has at most a tenth of a second.
             runs: it runs here if it is pure; if not, it is only examined.
 
         Returns:

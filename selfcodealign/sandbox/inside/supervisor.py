@@ -15,6 +15,8 @@ import json
 import os
 import signal
 import time
+from collections import deque
+from functools import partial
 from typing import Any
 
 from selfcodealign.sandbox.inside.child import SEAL_BYTES, STATUSES, child_main, sealed
@@ -43,6 +45,8 @@ class Supervisor:
             os.set_blocking(fd, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write_fd, warn_on_full_buffer=False)
+        self._has_turn = True
+        self._put_off: deque[dict[str, Any]] = deque()
         self._preloader = Preloader()
         self._filter = SyscallFilter()
         self._shared = SharedProcess(self._limits, self._uid, _isolate_from_supervisor)
@@ -55,10 +59,25 @@ class Supervisor:
         with open("/proc/version", encoding="utf-8") as file:
             write_all(self._answer_fd, encode_frame({"is_ready": True, "kernel": file.read().strip()}))
         is_spent = False
-        while not is_spent and (job := read_frame(self._request_fd)) is not None:
+        while not is_spent and (job := self._next_job()) is not None:
             answer = self._run(job)
             is_spent = bool(answer["is_spent"])
             write_all(self._answer_fd, encode_frame(answer))
+
+    def _next_job(self) -> dict[str, Any] | None:
+        """The next program; None when the host has closed the pipe.
+
+        A container whose program only waited has given its turn away: it goes on when the host says so.
+        """
+        while not self._has_turn:
+            message = read_frame(self._request_fd)
+            if message is None:
+                return None
+            if "source" in message:
+                self._put_off.append(message)
+            else:
+                self._has_turn = True
+        return self._put_off.popleft() if self._put_off else read_frame(self._request_fd)
 
     def _run(self, job: dict[str, Any]) -> dict[str, Any]:
         examined = self._shared.ask(str(job["source"]), float(job["timeout_s"]), runs=bool(job["may_share"]))
@@ -79,7 +98,8 @@ class Supervisor:
         # Drawn for each program: the token of one is of no use to the next.
         token = os.urandom(16).hex().encode()
         running = self._start(job, token, is_control=is_control)
-        ended_by = running.watch(started + float(job["timeout_s"]), self._wake_fd)
+        tell_turn = partial(self._tell_turn, job["index"])
+        ended_by = running.watch(started + float(job["timeout_s"]), self._wake_fd, tell_turn)
         seconds = time.monotonic() - started
         is_spent = not self._end_all(running)
         running.drain()
@@ -96,6 +116,11 @@ class Supervisor:
             "stderr": running.err.decode("utf-8", "replace"),
             "is_spent": is_spent,
         }
+
+    def _tell_turn(self, index: int, has_turn: bool) -> None:
+        if has_turn != self._has_turn:
+            self._has_turn = has_turn
+            write_all(self._answer_fd, encode_frame({"index": index, "has_turn": has_turn}))
 
     def _start(self, job: dict[str, Any], token: bytes, *, is_control: bool) -> Running:
         out_read, out_write = os.pipe()
