@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from benchmarks.sandbox.one_start_each import open_docker_run, open_runsc_exec
-from benchmarks.sandbox.systems import OURS, OURS_ALONE, OURS_RUNC, Measured, System, open_ours, open_unisolated
+from benchmarks.sandbox.systems import (
+    OURS,
+    OURS_ALONE,
+    OURS_DIRECT,
+    OURS_RUNC,
+    Measured,
+    System,
+    open_ours,
+    open_unisolated,
+)
 from benchmarks.sandbox.workloads import Workload, kind, num_pure
 from selfcodealign.progress import progress
 from selfcodealign.sandbox import Limits, Program
@@ -18,7 +27,7 @@ Opener = Callable[[Limits, int], AbstractContextManager[System]]
 # Quick enough to run every program, in every round. Ours is the first.
 WHOLE: tuple[Opener, ...] = (partial(open_ours, OURS), open_unisolated)
 # Ours otherwise, for information.
-OTHERWISE: tuple[Opener, ...] = (partial(open_ours, OURS_ALONE), partial(open_ours, OURS_RUNC))
+OTHERWISE: tuple[Opener, ...] = tuple(partial(open_ours, way) for way in (OURS_ALONE, OURS_DIRECT, OURS_RUNC))
 # Half a second a program: a sample, with the same share of each kind of program.
 SAMPLED: tuple[Opener, ...] = (open_docker_run, open_runsc_exec)
 

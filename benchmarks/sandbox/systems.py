@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from selfcodealign.errors import PrerequisiteError
-from selfcodealign.sandbox import Limits, Program, Sandbox, SandboxSettings, open_sandbox
+from selfcodealign.sandbox import Limits, Program, RuntimeName, Sandbox, SandboxSettings, open_sandbox
 
 ROOT = Path(__file__).parents[2]
 WARM_UP = Program("warm-up", "def double(x):\n    return 2 * x\n\n\nassert double(1) == 2\n")
@@ -65,12 +65,12 @@ class Way:
 
     Attributes:
         name: for tables.
-        runtime: gVisor or plain containers, both by Docker.
+        runtime: gVisor by Docker or without it, or plain containers.
         shares_processes: whether pure programs share a process; the default of the sandbox.
     """
 
     name: str
-    runtime: Literal["runsc", "runc"] = "runsc"
+    runtime: RuntimeName = "runsc"
     shares_processes: bool = True
 
     def settings(self, limits: Limits, num_cores: int) -> SandboxSettings:
@@ -82,6 +82,7 @@ class Way:
 
 OURS = Way("ours")
 OURS_ALONE = Way("ours, a process each", shares_processes=False)
+OURS_DIRECT = Way("ours, runsc-direct", runtime="runsc-direct")
 OURS_RUNC = Way("ours, runc", runtime="runc")
 
 

@@ -59,8 +59,8 @@ def show_rates(measured: WorkloadRates, num_cores: int) -> None:
     if floor_s:
         rate_at_best = len(workload.programs) / floor_s
         out.print(
-            f"Programs that time out take {floor_s:.0f} s of it in every system that gives each its time, one a core:"
-            f" none of these comes beyond {rate_at_best:.1f} programs/s."
+            f"Programs that time out take {floor_s:.0f} s of it in every system that gives each a core all the while:"
+            f" such a one stays below {rate_at_best:.1f} programs/s. Ours lends out the cores of those that only wait."
         )
     out.print()
 

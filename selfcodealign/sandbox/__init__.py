@@ -12,7 +12,7 @@ from selfcodealign.sandbox.image import image_tag
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled, verdict_key
 from selfcodealign.sandbox.platforms import NoPlatformError, remembered_platform, runsc_release
 from selfcodealign.sandbox.pool import Sandbox, open_sandbox
-from selfcodealign.sandbox.settings import Limits, Program, SandboxSettings, Status
+from selfcodealign.sandbox.settings import Limits, Program, RuntimeName, SandboxSettings, Status
 from selfcodealign.sandbox.strength import (
     CodeUnderTest,
     StrengthCounts,
@@ -29,6 +29,7 @@ __all__ = [
     "NoPlatformError",
     "Program",
     "RunCounts",
+    "RuntimeName",
     "Sandbox",
     "SandboxSettings",
     "Status",
