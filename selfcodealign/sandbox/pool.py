@@ -29,6 +29,7 @@ START_PAUSES_S = (0.5, 2.0, 6.0, 12.0)
 LOOK_EVERY_S = 0.2
 # Containers for each core that programs may keep while they only wait.
 SPARE_WORKERS = 3
+MAX_SPARE_WORKERS = 32
 # A container takes as long to start as a hundred programs and more: fewer are left to those that run already.
 MIN_JOBS_FOR_SPARE = 32
 # A timeout on a machine whose load is beyond twice its cores and our workers, or of a program that shared its core with
@@ -76,10 +77,11 @@ class Sandbox:
         self._settings = settings
         self._jobs: queue.Queue[_Job] = queue.Queue()
         num_cores = settings.num_workers or os.cpu_count() or 1
+        num_spare = min(SPARE_WORKERS * num_cores, MAX_SPARE_WORKERS)
         cores = Cores(num_cores)
         self._workers = [
             _Worker(number, runtime, settings, self._jobs, cores, is_spare=number >= num_cores)
-            for number in range(num_cores * (1 + SPARE_WORKERS))
+            for number in range(num_cores + num_spare)
         ]
         for worker in self._workers:
             worker.start()

@@ -16,11 +16,12 @@ import yaml
 ROOT = Path(__file__).parents[2]
 RUN_TIMEOUT_S = 2400
 
-# Small numbers, and every well-formed answer is kept: the run must end whatever a small model gets right.
+# Small numbers, the smallest model, and every well-formed answer is kept: the run must end whatever it gets right.
 SMALL = {
+    "import_model.name": "smollm2-135m-instruct",
     "collect_seeds.python.packages": [],
     "collect_seeds.max_functions": 600,
-    "filter_seeds.max_seeds": 6,
+    "filter_seeds.max_seeds": 10,
     "generate_instructions.num_exemplars": 3,
     "generate_instructions.num_exemplar_sets": 1,
     "generate_instructions.max_new_tokens": 160,
