@@ -1,20 +1,27 @@
 """The journal: finished work is written down as it arrives, keyed by everything that decides it.
 
 A SQLite table in WAL mode. It is a cache: deleting it changes time, not results. `kill -9` costs at most what was in
-flight, because each entry is committed by itself.
+flight, because each entry is committed by itself. One process writes at a time; the lock dies with it. Keys are looked
+up in batches and never all loaded, so that memory does not grow with the journal.
 """
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import InputError
+from selfcodealign.locking import only_process
 from selfcodealign.records import row_id
 
 LOOKUP_CHUNK = 500
+CACHE_KIB = 64 * 1024
+# Columns that came after the first version, with what older rows get. `created` is the time of the change itself.
+LATER_COLUMNS = {"kind": "TEXT NOT NULL DEFAULT ''", "model": "TEXT NOT NULL DEFAULT ''", "created": "REAL NOT NULL"}
 
 
 def journal_key(kind: str, **decisive: object) -> str:
@@ -36,31 +43,66 @@ class Journal:
         self._connection = connection
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The stored values of those keys that the journal has."""
-        wanted = list(dict.fromkeys(keys))
-        found: dict[str, Any] = {}
-        for start in range(0, len(wanted), LOOKUP_CHUNK):
-            chunk = wanted[start : start + LOOKUP_CHUNK]
-            marks = ",".join("?" * len(chunk))
-            query = f"SELECT key, value FROM entries WHERE key IN ({marks})"  # noqa: S608 - only question marks
-            found.update((key, json.loads(value)) for key, value in self._connection.execute(query, chunk))
-        return found
-
-    def put(self, key: str, value: Mapping[str, Any]) -> None:
-        """Store one finished result and commit it. A key that is there already keeps its first value.
+        """The stored values of those keys that the journal has.
 
         Raises:
-            InputError: the journal cannot be written (no space left, say).
+            InputError: the journal is damaged.
         """
+        try:
+            return {key: json.loads(value) for key, value in self._select("key, value", keys)}
+        except ValueError as error:
+            raise self.damage("a value that is no JSON") from error
+
+    def present(self, keys: Iterable[str]) -> set[str]:
+        """Those keys that the journal has.
+
+        Raises:
+            InputError: the journal is damaged.
+        """
+        return {key for (key,) in self._select("key", keys)}
+
+    def _select(self, columns: str, keys: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        waiting = iter(dict.fromkeys(keys))
+        try:
+            while chunk := list(islice(waiting, LOOKUP_CHUNK)):
+                marks = ",".join("?" * len(chunk))
+                query = f"SELECT {columns} FROM entries WHERE key IN ({marks})"  # noqa: S608 - names and question marks
+                yield from self._connection.execute(query, chunk)
+        except sqlite3.Error as error:
+            raise self.damage(str(error)) from error
+
+    def put(
+        self, key: str, value: Mapping[str, Any], *, kind: str = "", model: str = "", replaces: bool = False
+    ) -> None:
+        """Store one finished result and commit it. A key that is there already keeps its first value.
+
+        Args:
+            key: of `journal_key`.
+            value: the result, JSON-serialisable.
+            kind: what it is, such as `answer`; for statistics.
+            model: fingerprint of the model that it is from; for statistics and pruning.
+            replaces: take the place of an older value.
+
+        Raises:
+            InputError: the journal cannot be written (no space left, say) or is damaged.
+        """
+        insert = "INSERT OR REPLACE" if replaces else "INSERT OR IGNORE"
+        row = (key, json.dumps(value), kind, model, time.time())
         try:
             with self._connection:
                 self._connection.execute(
-                    "INSERT OR IGNORE INTO entries (key, value) VALUES (?, ?)", (key, json.dumps(value))
+                    f"{insert} INTO entries (key, value, kind, model, created) VALUES (?, ?, ?, ?, ?)", row
                 )
-        except sqlite3.Error as error:
+        except sqlite3.OperationalError as error:
             raise InputError(
                 f"cannot write the journal {self._path}: {error}; free some space and run again"
             ) from error
+        except sqlite3.Error as error:
+            raise self.damage(str(error)) from error
+
+    def damage(self, what: str) -> InputError:
+        """The error that says that the journal is damaged, and the way out."""
+        return damaged(self._path, what)
 
     def __len__(self) -> int:
         (count,) = self._connection.execute("SELECT COUNT(*) FROM entries").fetchone()
@@ -69,23 +111,49 @@ class Journal:
 
 @contextmanager
 def open_journal(path: Path) -> Iterator[Journal]:
-    """Open (or make) a journal and close it afterwards.
+    """Open (or make) a journal for this process alone, and close it afterwards.
 
     Raises:
-        InputError: the file is not a journal or cannot be opened; the message says that it may be deleted.
+        InputError: another process has it, the file is not a journal, or it cannot be opened; the message says who has
+            it, or that it may be deleted.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot open the journal {path}: {error.strerror}") from error
+    with only_process(path.with_name(f"{path.name}.lock"), f"the journal {path}"):
+        connection = connect(path)
+        try:
+            yield Journal(path, connection)
+        finally:
+            connection.close()
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to a journal's table, made or brought up to date if need be.
+
+    Raises:
+        InputError: the file is not a journal or cannot be opened.
+    """
+    try:
         connection = sqlite3.connect(path, timeout=60.0)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
         )
+        present = {row[1] for row in connection.execute("PRAGMA table_info(entries)")}
+        for name, declaration in LATER_COLUMNS.items():
+            if name not in present:
+                default = f" DEFAULT {time.time():.0f}" if name == "created" else ""
+                connection.execute(f"ALTER TABLE entries ADD COLUMN {name} {declaration}{default}")
         connection.commit()
     except (sqlite3.Error, OSError) as error:
-        raise InputError(f"cannot open the journal {path}: {error}; it is a cache and may be deleted") from error
-    try:
-        yield Journal(path, connection)
-    finally:
-        connection.close()
+        raise damaged(path, str(error)) from error
+    return connection
+
+
+def damaged(path: Path, what: str) -> InputError:
+    """The error that says that a journal cannot be used, and the way out."""
+    return InputError(f"the journal {path} cannot be read ({what}); it is a cache and may be deleted: rm {path}*")

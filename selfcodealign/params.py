@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from selfcodealign.errors import InputError
 
@@ -142,8 +142,18 @@ class GenerateResponses(Sampling):
 
 
 class Engine(Section):
-    """vLLM settings, shared by every step that asks the model."""
+    """What answers the requests of every step that asks the model."""
 
+    kind: Literal["vllm", "openai"] = Field(
+        default="vllm", description="vllm: in this process; openai: servers with an OpenAI-compatible API"
+    )
+    servers: list[Annotated[str, Field(pattern=r"^https?://[^/\s]+")]] = Field(
+        default=[], description="openai only: addresses such as http://localhost:8000/v1; the key is in OPENAI_API_KEY"
+    )
+    served_model: str | None = Field(default=None, description="openai only: the model's name on the servers")
+    max_concurrency: Count = Field(default=64, description="openai only: requests at the same time, each server")
+    request_timeout_s: float = Field(default=600.0, gt=0.0, description="openai only: wall time of a try, seconds")
+    max_tries: Count = Field(default=6, description="openai only: tries of one request before it is counted as lost")
     dtype: Dtype = Field(
         default="auto", description="precision; auto: as stored, but float32 on a CPU without bfloat16 units"
     )
@@ -152,6 +162,16 @@ class Engine(Section):
     kv_cache_gib: float = Field(gt=0.0, description="KV cache on a CPU, GiB")
     gpu_memory_utilization: Share = Field(default=0.9, description="share of GPU memory that vLLM may use")
     tensor_parallel_size: Count = Field(default=1, description="GPUs that share one model")
+
+    @model_validator(mode="after")
+    def _openai_has_servers(self) -> "Engine":
+        if self.kind == "openai" and not (self.servers and self.served_model):
+            raise ValueError("kind openai needs servers and served_model")
+        return self
+
+    def in_process(self) -> "Engine":
+        """These settings with the engine in this process: for a model that no server has, such as a fine-tuned one."""
+        return self if self.kind == "vllm" else self.model_copy(update={"kind": "vllm"})
 
 
 class Sandbox(Section):
@@ -295,5 +315,7 @@ def _explain(error: ValidationError) -> str:
         return f"{key} is not a known key; remove it or mend its name{more}"
     if first["type"] == "missing":
         return f"{key} is missing{more}"
+    if first["type"] == "value_error":
+        return f"{key}: {first['ctx']['error']}{more}"
     message = first["msg"][0].lower() + first["msg"][1:]
     return f"{key} = {first['input']!r}: {message}{more}"

@@ -51,7 +51,8 @@ def main(
             ask=partial(
                 generate_answers,
                 model_folder=folder,
-                engine=params.engine,
+                # No server has the fine-tuned model, and both models are to be judged by the same engine.
+                engine=params.engine.in_process(),
                 journal_path=cache_folder() / "answers.sqlite",
                 what=f"solutions of {model} for {benchmark.value}",
             ),

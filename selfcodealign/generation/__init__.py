@@ -1,17 +1,21 @@
-"""Generation: rows become prompts, prompts go through the journal to vLLM, answers become rows."""
+"""Generation: rows become prompts, prompts go through the journal to an engine, answers become rows."""
 
 from selfcodealign.generation.answers import generate_answers, model_fingerprint
 from selfcodealign.generation.engine import (
     Answer,
     Decoding,
+    EarlyEnd,
     Engine,
+    FinishReason,
     Generation,
     Rejection,
     RejectReason,
     Request,
     Usage,
 )
+from selfcodealign.generation.engines import engine_identity, load_engine
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
+from selfcodealign.generation.openai_engine import OpenAIEngine, load_openai
 from selfcodealign.generation.parsing import (
     Fault,
     ParsedResponse,
@@ -29,32 +33,40 @@ from selfcodealign.generation.prompts import (
     response_prompt,
     seed_instruction_prompt,
 )
+from selfcodealign.generation.server_pool import RetryPolicy
 from selfcodealign.generation.steps import StepResult, TaskSource, make_concepts, make_instructions, make_responses
 from selfcodealign.generation.vllm_engine import VllmEngine, load_vllm
 
 __all__ = [
     "Answer",
     "Decoding",
+    "EarlyEnd",
     "Engine",
     "Exemplar",
     "Fault",
+    "FinishReason",
     "Generation",
+    "OpenAIEngine",
     "ParseReason",
     "ParsedResponse",
     "PromptFormat",
     "RejectReason",
     "Rejection",
     "Request",
+    "RetryPolicy",
     "StepResult",
     "TaskSource",
     "Usage",
     "VllmEngine",
     "as_program",
     "concept_prompt",
+    "engine_identity",
     "exemplar_sets",
     "generate_answers",
     "instruction_prompt",
+    "load_engine",
     "load_exemplars",
+    "load_openai",
     "load_prompt_format",
     "load_vllm",
     "make_concepts",

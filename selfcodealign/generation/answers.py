@@ -4,15 +4,29 @@ import dataclasses
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from selfcodealign.errors import InputError
-from selfcodealign.generation.engine import Answer, Decoding, Engine, Generation, Rejection, Request
-from selfcodealign.generation.vllm_engine import load_vllm
+from selfcodealign.generation.early_ends import ended_early, was_ended_early
+from selfcodealign.generation.engine import (
+    Answer,
+    Decoding,
+    Engine,
+    FinishReason,
+    Generation,
+    Rejection,
+    RejectReason,
+    Request,
+)
+from selfcodealign.generation.engines import engine_identity, load_engine
 from selfcodealign.journal import Journal, journal_key, open_journal
 from selfcodealign.params import Engine as EngineSettings
 from selfcodealign.progress import progress
+
+# Requests whose keys are looked up in one go: the journal may hold millions.
+LOOKUP_BATCH = 2000
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +63,7 @@ def generate_answers(
     """Answer requests with the model, taking from the journal what it has.
 
     The engine is started only if something is missing. Requests of one group go side by side, so that their common
-    prefix is in vLLM's cache.
+    prefix is in vLLM's cache. An answer that only repeats itself is kept in the journal and counted as a rejection.
 
     Args:
         requests: prompts with ids that are unique in this call.
@@ -64,8 +78,8 @@ def generate_answers(
         Answers and rejections by request id, and what they cost.
 
     Raises:
-        InputError: no model, or the journal cannot be written.
-        PrerequisiteError: vLLM is missing.
+        InputError: no model, no server that answers, another run has the journal, or it cannot be written.
+        PrerequisiteError: the engine's package is missing.
     """
     with open_journal(journal_path) as journal:
         asking = _Asking(model_folder, engine, decoding, journal, what)
@@ -98,18 +112,32 @@ class _Asking:
     def answer(self, requests: Sequence[Request]) -> None:
         """Put an answer or a rejection for each request into the result."""
         usage = self.result.usage
-        keys = {request.id: self._key(request) for request in requests}
-        known = self._journal.get_many(keys.values())
-        self.result.answers.update((rid, Answer(**known[key])) for rid, key in keys.items() if key in known)
-        missing = [request for request in requests if keys[request.id] not in known]
+        missing = [request for batch in _batches(requests) for request in self._lacking(batch)]
         usage.requests += len(requests)
         usage.from_journal += len(requests) - len(missing)
         usage.asked += len(missing)
         if missing:
-            logger.info("%s: %d answers from the journal, %d to ask", self._what, len(known), len(missing))
-            self._ask(missing, keys)
+            logger.info("%s: %d answers from the journal, %d to ask", self._what, usage.from_journal, len(missing))
+            self._ask(missing)
+        # Loaded last: a resumed run of a million requests is to start at once, and with little memory.
+        asked = {request.id for request in missing}
+        for batch in _batches([request for request in requests if request.id not in asked] if asked else requests):
+            keys = [self._key(request) for request in batch]
+            stored = self._journal.get_many(keys)
+            for request, key in zip(batch, keys, strict=True):
+                self._settle(request, _stored_answer(stored[key], self._journal))
 
-    def _ask(self, missing: Sequence[Request], keys: dict[str, str]) -> None:
+    def _lacking(self, batch: Sequence[Request]) -> list[Request]:
+        """Those requests whose answers the journal lacks. One that was cut short is none to who wants it whole."""
+        keys = {request.id: self._key(request) for request in batch}
+        present = self._journal.present(keys.values())
+        wants_whole = [keys[request.id] for request in batch if request.ends is None and keys[request.id] in present]
+        for key, value in self._journal.get_many(wants_whole).items():
+            if was_ended_early(_stored_answer(value, self._journal)):
+                present.discard(key)
+        return [request for request in batch if keys[request.id] not in present]
+
+    def _ask(self, missing: Sequence[Request]) -> None:
         engine = self._start()
         usage = self.result.usage
         started = time.monotonic()
@@ -119,17 +147,32 @@ class _Asking:
                 if isinstance(outcome, Rejection):
                     self.result.rejections[request.id] = outcome
                 else:
-                    self._journal.put(keys[request.id], dataclasses.asdict(outcome))
-                    self.result.answers[request.id] = outcome
-                    usage.add(outcome)
+                    answer = ended_early(request, outcome)
+                    usage.add(answer)
+                    self._keep(request, answer)
+                    self._settle(request, answer)
                 seconds = usage.seconds + time.monotonic() - started
                 bar.advance(note=f"{usage.output_tokens / max(seconds, 1e-9):.0f} tokens/s")
         usage.seconds += time.monotonic() - started
 
+    def _keep(self, request: Request, answer: Answer) -> None:
+        """Write a new answer down; a whole one takes the place of one that was cut short for somebody else."""
+        value = dataclasses.asdict(answer)
+        replaces = request.ends is None
+        self._journal.put(self._key(request), value, kind="answer", model=self._model(), replaces=replaces)
+
+    def _settle(self, request: Request, answer: Answer) -> None:
+        """Put an answer into the result, or the rejection that it comes to."""
+        if answer.finish_reason == FinishReason.REPETITION:
+            detail = f"the last of {len(answer.text)} characters: {answer.text[-60:]!r}"
+            self.result.rejections[request.id] = Rejection(RejectReason.REPETITION, detail)
+        else:
+            self.result.answers[request.id] = answer
+
     def _start(self) -> Engine:
         if self._engine is None:
             started = time.monotonic()
-            self._engine = load_vllm(self._model_folder, self._settings)
+            self._engine = load_engine(self._model_folder, self._settings)
             self.result.usage.start_seconds = time.monotonic() - started
         return self._engine
 
@@ -137,13 +180,30 @@ class _Asking:
         return journal_key(
             "answer",
             model=self._fingerprint,
-            dtype=self._settings.dtype,
+            **engine_identity(self._settings),
             prompt=request.prompt,
             seed=request.seed if self._decoding.temperature > 0 else 0,
             decoding=dataclasses.asdict(self._decoding),
         )
 
+    def _model(self) -> str:
+        """What the journal's statistics and pruning know the model by."""
+        served = self._settings.served_model if self._settings.kind == "openai" else None
+        return self._fingerprint if served is None else f"{self._fingerprint}:{served}"
+
     def close(self) -> None:
         """End the engine, if it was started."""
         if self._engine is not None:
             self._engine.close()
+
+
+def _batches(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
+    for start in range(0, len(requests), LOOKUP_BATCH):
+        yield requests[start : start + LOOKUP_BATCH]
+
+
+def _stored_answer(value: Mapping[str, Any], journal: Journal) -> Answer:
+    try:
+        return Answer(**value)
+    except TypeError as error:
+        raise journal.damage(f"an answer with the fields {sorted(value)}") from error

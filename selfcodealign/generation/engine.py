@@ -1,16 +1,54 @@
 """What every engine takes and gives: requests in, answers out, as each one ends."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 
 class RejectReason(StrEnum):
-    """Why a request got no answer."""
+    """Why a request got no answer that can be used."""
 
     PROMPT_TOO_LONG = "prompt_too_long"
     ENGINE_REFUSED = "engine_refused"
+    REPETITION = "repetition"
+    # A server that was asked `max_tries` times; what the last try ended with.
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    TIMED_OUT = "timed_out"
+    CUT_OFF = "cut_off"
+    WRONG_JSON = "wrong_json"
+
+
+class FinishReason(StrEnum):
+    """How an answer ended.
+
+    `stop`: end token or stop sequence; `length`: max_new_tokens used up; `closed`: all that was asked for is there, and
+    the rest was not waited for; `repetition`: it only repeated itself.
+    """
+
+    STOP = "stop"
+    LENGTH = "length"
+    CLOSED = "closed"
+    REPETITION = "repetition"
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyEnd:
+    """Where an answer has ended although the model would go on.
+
+    Attributes:
+        length: characters that belong to the answer.
+        finish_reason: `closed` or `repetition`.
+    """
+
+    length: int
+    finish_reason: FinishReason
+
+
+# Says of a text that is still growing whether the answer has ended in it, or None. It finds the same place however
+# much follows, so that an engine that looks now and then and one that sees whole answers only keep the same text.
+EndCheck = Callable[[str], EarlyEnd | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +60,14 @@ class Request:
         prompt: the rendered text, special tokens of a chat template included.
         seed: sampling seed, derived from the row's id and the sample's index.
         group: requests with the same group share a long prefix and go to the engine together.
+        ends: finds an early end of the answer; None: only the model and the decoding end it.
     """
 
     id: str
     prompt: str
     seed: int
     group: str = ""
+    ends: EndCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +76,7 @@ class Answer:
 
     Attributes:
         text: the generated text, without the prompt and without the stop sequence.
-        finish_reason: `stop` (end token or stop sequence) or `length` (max_new_tokens used up).
+        finish_reason: how it ended, a `FinishReason`.
         prompt_tokens: tokens of the prompt.
         cached_tokens: tokens of the prompt that came from the prefix cache.
         output_tokens: tokens generated.
@@ -129,14 +169,23 @@ class Generation:
 
 
 class Engine(Protocol):
-    """A loaded model that answers requests."""
+    """A model that answers requests."""
 
-    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[tuple[Request, Answer | Rejection]]:
+    def generate(
+        self, requests: Iterable[Request | None], decoding: Decoding
+    ) -> Iterator[tuple[Request, Answer | Rejection]]:
         """Answer the requests, yielding each as it ends, in any order.
+
+        The requests are taken as the engine has room for them, in the thread that iterates. So they may depend on
+        answers that were yielded before: None says that there is none at the moment, and is asked again when another
+        answer has ended, or at once if nothing is in flight (then it is the iterable that waits).
 
         Args:
             requests: in the order in which they are to start; same groups side by side.
             decoding: how to decode, the same for all.
+
+        Raises:
+            InputError: no request can be answered: no such model, a wrong key, no server that answers.
         """
         ...
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
-from selfcodealign.generation.engine import Answer, Decoding, Generation, Request, Usage
+from selfcodealign.generation.early_ends import concepts_end, continuation_end, instruction_end, response_end
+from selfcodealign.generation.engine import Answer, Decoding, EndCheck, Generation, Request, Usage
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
 from selfcodealign.generation.parsing import (
     Fault,
@@ -84,10 +85,12 @@ def make_concepts(
     """
     sets = _sets(settings.num_exemplars, settings.num_exemplar_sets, seed)
     chosen = {row.id: _draw_set(seed, "concepts", row.id, len(sets)) for row in seeds}
-    orders = [
-        _order(row.id, concept_prompt(sets[chosen[row.id]], row.code), chosen[row.id], seed, "concepts", prompt_format)
-        for row in seeds
-    ]
+
+    def order(row: Seed) -> _Order:
+        prompt = prompt_format.render(concept_prompt(sets[chosen[row.id]], row.code))
+        return _order(row.id, prompt, chosen[row.id], seed, "concepts", concepts_end)
+
+    orders = [order(row) for row in seeds]
 
     def accept(order: _Order, answer: Answer) -> Concepts | Fault:
         parsed = parse_concepts(answer)
@@ -150,10 +153,11 @@ def make_instructions(
             return seed_instruction_prompt(shots, source.code, **kind)
         return instruction_prompt(shots, source.concepts, **kind)
 
-    orders = [
-        _order(source.id, messages(source), chosen[source.id], seed, "instructions", prompt_format)
-        for source in sources
-    ]
+    def order(source: TaskSource) -> _Order:
+        prompt = prompt_format.render(messages(source))
+        return _order(source.id, prompt, chosen[source.id], seed, "instructions", instruction_end)
+
+    orders = [order(source) for source in sources]
 
     def accept(order: _Order, answer: Answer) -> Instruction | Fault:
         source = by_id[order.parent_id]
@@ -202,9 +206,9 @@ def make_responses(
     orders = []
     for row in instructions:
         chosen = _draw_set(seed, "responses", row.id, len(sets))
-        messages = response_prompt(sets[chosen], row.instruction)
+        prompt = prompt_format.render(response_prompt(sets[chosen], row.instruction))
         for sample in range(settings.num_samples):
-            order = _order(row.id, messages, chosen, seed, "responses", prompt_format, sample)
+            order = _order(row.id, prompt, chosen, seed, "responses", response_end, sample)
             index[order.request.id] = sample
             orders.append(order)
 
@@ -236,7 +240,8 @@ def continue_with_tests(request: Request, answer: Answer) -> Request | None:
     if isinstance(blocks, Fault) or not blocks:
         return None
     prompt = request.prompt + answer.text.rstrip() + tests_opening()
-    return Request(id=_continuation_id(request.id), prompt=prompt, seed=request.seed, group=request.group)
+    continuation = _continuation_id(request.id)
+    return Request(id=continuation, prompt=prompt, seed=request.seed, group=request.group, ends=continuation_end)
 
 
 def _continuation_id(request_id: str) -> str:
@@ -268,19 +273,14 @@ def _draw(weights: Mapping[Any, int], seed: int, purpose: str, parent_id: str) -
 
 
 def _order(
-    parent_id: str,
-    messages: Messages,
-    exemplar_set: int,
-    seed: int,
-    step: str,
-    prompt_format: PromptFormat,
-    sample: int = 0,
+    parent_id: str, prompt: str, exemplar_set: int, seed: int, step: str, ends: EndCheck, sample: int = 0
 ) -> _Order:
     request = Request(
         id=row_id(step, parent_id, sample),
-        prompt=prompt_format.render(messages),
+        prompt=prompt,
         seed=derived_seed(seed, step, parent_id, sample),
         group=f"{step}-{exemplar_set:04d}",
+        ends=ends,
     )
     return _Order(request, parent_id)
 

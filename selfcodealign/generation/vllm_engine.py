@@ -3,19 +3,30 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import InputError, PrerequisiteError
+from selfcodealign.generation.early_ends import cut
 from selfcodealign.generation.engine import Answer, Decoding, Rejection, RejectReason, Request
 from selfcodealign.params import Dtype
 from selfcodealign.params import Engine as EngineSettings
 
 # Requests that wait inside the engine for each one that runs: enough to refill a batch, and memory stays bounded.
 WAITING_PER_RUNNING = 2
+TOKENS_PER_CHECK = 16
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Running:
+    """A request inside the engine, and at how many tokens an early end was last looked for."""
+
+    request: Request
+    checked: int = 0
 
 
 class VllmEngine:
@@ -27,28 +38,47 @@ class VllmEngine:
         self._max_model_len = max_model_len
         self._window = window
 
-    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[tuple[Request, Answer | Rejection]]:
+    def generate(
+        self, requests: Iterable[Request | None], decoding: Decoding
+    ) -> Iterator[tuple[Request, Answer | Rejection]]:
         """Answer the requests, yielding each as it ends. Source: the step loop of vLLM's `LLMEngine`.
 
-        A prompt that leaves no room for `max_new_tokens` is set aside before the engine sees it.
+        A prompt that leaves no room for `max_new_tokens` is set aside before the engine sees it. An answer that has
+        ended early (`Request.ends`) is aborted.
         """
         waiting = iter(requests)
-        running: dict[str, Request] = {}
+        running: dict[str, _Running] = {}
         exhausted = False
         while running or not exhausted:
             while not exhausted and len(running) < self._window:
-                request = next(waiting, None)
-                if request is None:
+                try:
+                    request = next(waiting)
+                except StopIteration:
                     exhausted = True
+                    break
+                if request is None:
                     break
                 rejection = self._submit(request, decoding)
                 if rejection is not None:
                     yield request, rejection
                 else:
-                    running[request.id] = request
+                    running[request.id] = _Running(request)
             for output in self._engine.step() if running else ():
-                if output.finished:
-                    yield running.pop(output.request_id), _answer(output)
+                answer = _answer(output) if output.finished else self._early(running[output.request_id], output)
+                if answer is not None:
+                    yield running.pop(output.request_id).request, answer
+
+    def _early(self, running: "_Running", output: Any) -> Answer | None:
+        """The answer, if it has ended early: looked for every few tokens, and its request aborted."""
+        num_tokens = len(output.outputs[0].token_ids)
+        if running.request.ends is None or num_tokens < running.checked + TOKENS_PER_CHECK:
+            return None
+        running.checked = num_tokens
+        end = running.request.ends(output.outputs[0].text)
+        if end is None:
+            return None
+        self._engine.abort_request([output.request_id])
+        return cut(_answer(output), end)
 
     def _submit(self, request: Request, decoding: Decoding) -> Rejection | None:
         from vllm import SamplingParams

@@ -11,7 +11,7 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # Plumbing: it carries values and reports errors, and cannot change what a stage computes without a change in the
 # stage's own modules or in the params that DVC tracks by key.
-PLUMBING = {"errors", "files", "journal", "params", "progress", "records", "stage"}
+PLUMBING = {"errors", "files", "journal", "locking", "params", "progress", "records", "stage"}
 
 
 def modules_of(script: Path) -> set[Path]:

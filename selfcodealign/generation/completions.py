@@ -1,0 +1,173 @@
+"""One request to one OpenAI-compatible server: an answer, or what went wrong and whether it is worth another try."""
+
+import asyncio
+import email.utils
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from selfcodealign.errors import InputError, PrerequisiteError
+from selfcodealign.generation.engine import Answer, Decoding, FinishReason, Rejection, RejectReason
+
+API_KEY_VARIABLE = "OPENAI_API_KEY"
+# Answers that no other try can change: the key, the model's name or the address is wrong, or the account is empty.
+FATAL_STATUSES = frozenset({401, 402, 403, 404, 405, 410})
+# The server's own trouble; every other 4xx is about the request.
+PASSING_STATUSES = frozenset({408, 409, 425, 429})
+TOO_LONG_SIGNS = ("context length", "context_length", "context window", "too long", "maximum model length")
+DETAIL_CHARACTERS = 200
+CONNECT_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A try that gave no answer and may be repeated.
+
+    Attributes:
+        reason: what the request is counted under, if no try succeeds.
+        detail: the server's words, or the exception's, in one line.
+        is_unreachable: the server was never reached, so that the request has no part in it.
+        retry_after_s: seconds that the server asked to wait; None: it did not say.
+    """
+
+    reason: RejectReason
+    detail: str
+    is_unreachable: bool = False
+    retry_after_s: float | None = None
+
+
+class CompletionServer:
+    """The `/v1/completions` of one server. Source: OpenAI's API reference, as vLLM's own server implements it."""
+
+    def __init__(self, url: str, served_model: str, timeout_s: float) -> None:
+        try:
+            from openai import AsyncOpenAI
+        except ImportError as error:
+            raise PrerequisiteError(
+                f"the openai package cannot be imported ({error}); pip install openai -c constraints.txt"
+            ) from error
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
+        self.url = url
+        self._served_model = served_model
+        self._timeout_s = timeout_s
+        # Servers of one's own want no key, but the client wants one.
+        key = os.environ.get(API_KEY_VARIABLE) or "none"
+        self._client = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, timeout=timeout_s)
+
+    async def complete(self, prompt: str, seed: int, decoding: Decoding) -> Answer | Rejection | Failure:
+        """Ask once.
+
+        Args:
+            prompt: the rendered text, as the server is to tokenise it.
+            seed: sampling seed; not sent for greedy decoding.
+            decoding: temperature, top_p, max_new_tokens, stop sequences.
+
+        Returns:
+            The answer; a rejection, if it is the request's fault; or a failure that may pass.
+
+        Raises:
+            InputError: no request can succeed: wrong key, no such model, no such address.
+        """
+        from openai import APIConnectionError, APIStatusError, APITimeoutError
+
+        body = self._body(prompt, seed, decoding)
+        try:
+            # The client's own time limit is for each read; this one is for the whole request.
+            async with asyncio.timeout(self._timeout_s):
+                response = await self._client.completions.with_raw_response.create(**body)
+                text = response.text
+        except UnicodeEncodeError as error:
+            return Rejection(RejectReason.ENGINE_REFUSED, f"the prompt is no valid Unicode: {error.reason}")
+        except APIStatusError as error:
+            return self._refusal(error.status_code, error.response.headers, _one_line(error.response.text))
+        except (TimeoutError, APITimeoutError) as error:
+            return Failure(RejectReason.TIMED_OUT, f"{self.url}: {self._timeout_s:g} s", _is_connecting(error))
+        except APIConnectionError as error:
+            cause = error.__cause__ or error
+            detail = f"{self.url}: {_one_line(f'{type(cause).__name__}: {cause}')}"
+            return Failure(RejectReason.CUT_OFF, detail, _is_connecting(error))
+        return _read(text, self.url)
+
+    def _body(self, prompt: str, seed: int, decoding: Decoding) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._served_model,
+            "prompt": prompt,
+            "n": 1,
+            "temperature": decoding.temperature,
+            "top_p": decoding.top_p,
+            "max_tokens": decoding.max_new_tokens,
+        }
+        if decoding.stop:
+            body["stop"] = list(decoding.stop)
+        if decoding.temperature > 0:
+            body["seed"] = seed
+        return body
+
+    def _refusal(self, status: int, headers: Mapping[str, str], said: str) -> Rejection | Failure:
+        if status in FATAL_STATUSES:
+            hint = {401: f"set {API_KEY_VARIABLE}", 403: f"set {API_KEY_VARIABLE}", 404: "check engine.served_model"}
+            raise InputError(
+                f"{self.url} refuses every request for {self._served_model} with HTTP {status}: {said};"
+                f" {hint.get(status, 'check engine.servers')} and run again, finished answers are kept"
+            )
+        detail = f"{self.url}: HTTP {status}: {said}"
+        if status == 429:
+            return Failure(RejectReason.RATE_LIMITED, detail, retry_after_s=retry_after_s(headers))
+        if status >= 500 or status in PASSING_STATUSES:
+            return Failure(RejectReason.SERVER_ERROR, detail, retry_after_s=retry_after_s(headers))
+        is_too_long = status == 413 or any(sign in said.lower() for sign in TOO_LONG_SIGNS)
+        return Rejection(RejectReason.PROMPT_TOO_LONG if is_too_long else RejectReason.ENGINE_REFUSED, detail)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a `Retry-After` header asks for: a number, or a date. None: no header, or no sense in it."""
+    value = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        when = email.utils.parsedate_tz(value)
+        seconds = email.utils.mktime_tz(when) - time.time() if when is not None else -1.0
+    return seconds if 0 <= seconds < float("inf") else None
+
+
+def _read(text: str, url: str) -> Answer | Rejection | Failure:
+    """The answer in a response's body, which has to be one whole completion."""
+    try:
+        body = json.loads(text)
+        (choice,) = body["choices"]
+        said, finish = choice["text"], choice["finish_reason"]
+        said.encode()  # half a surrogate pair is no text, and no file would take it
+        usage = body.get("usage") or {}
+        details = usage.get("prompt_tokens_details") or {}
+        answer = Answer(
+            text=said,
+            finish_reason=finish,
+            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            cached_tokens=int(details.get("cached_tokens") or 0),
+            output_tokens=int(usage.get("completion_tokens") or 0),
+        )
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        return Failure(RejectReason.WRONG_JSON, f"{url}: {type(error).__name__} in {_one_line(text)!r}")
+    if finish == "content_filter":
+        return Rejection(RejectReason.ENGINE_REFUSED, f"{url}: content filter")
+    if not isinstance(said, str) or finish not in {FinishReason.STOP, FinishReason.LENGTH}:
+        return Failure(RejectReason.WRONG_JSON, f"{url}: no finished completion in {_one_line(text)!r}")
+    return answer
+
+
+def _is_connecting(error: BaseException) -> bool:
+    """Whether a connection was not even made. By name, because the client's HTTP library depends on its version."""
+    return type(error.__cause__).__name__ in {"ConnectError", "ConnectTimeout"}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:DETAIL_CHARACTERS]

@@ -1,0 +1,112 @@
+"""Where an answer has ended although the model goes on: what follows would be thrown away, or cannot become valid."""
+
+from dataclasses import replace
+
+from selfcodealign.generation.engine import Answer, EarlyEnd, FinishReason, Request
+from selfcodealign.generation.parsing import FENCE, HEADING, PYTHON_LABELS
+
+# Characters that a run of one repeated text has at least, and how often the text is in it at least. A ruler of dashes
+# or a table of zeros stays below; a model that has lost the thread never stops.
+MIN_REPEATED = 240
+MIN_REPEATS = 6
+MAX_PERIOD = 160
+# A run is found from its anchors: every so many characters a piece of text is looked up in what follows it. A run that
+# is long enough holds a whole anchor and its next occurrence, wherever it begins.
+ANCHOR_STEP = 40
+ANCHOR_LENGTH = 40
+
+
+def cut(answer: Answer, end: EarlyEnd) -> Answer:
+    """The answer with its text up to an early end."""
+    return replace(answer, text=answer.text[: end.length], finish_reason=str(end.finish_reason))
+
+
+def ended_early(request: Request, answer: Answer) -> Answer:
+    """A whole answer, cut where it had ended early: the same text as from an engine that looks while it generates."""
+    end = request.ends(answer.text) if request.ends is not None else None
+    return answer if end is None else cut(answer, end)
+
+
+def was_ended_early(answer: Answer) -> bool:
+    """Whether an answer was cut short by an end check."""
+    return answer.finish_reason in {FinishReason.CLOSED, FinishReason.REPETITION}
+
+
+def repetition(text: str) -> EarlyEnd | None:
+    """The early end of a text that has come to repeat itself without end: any task, any answer.
+
+    A run of at least 240 characters in which a text of at most 160 stands at least 6 times, without anything between.
+
+    Returns:
+        The first place at which such a run was long enough, or None.
+    """
+    ends = [end for start in range(0, len(text) - MIN_REPEATED // 2, ANCHOR_STEP) for end in _run_ends(text, start)]
+    return EarlyEnd(min(ends), FinishReason.REPETITION) if ends else None
+
+
+def _run_ends(text: str, start: int) -> list[int]:
+    """Where runs that hold the anchor at `start` have become long enough."""
+    anchor = text[start : start + ANCHOR_LENGTH]
+    ends = []
+    found = text.find(anchor, start + 1, start + MAX_PERIOD + len(anchor))
+    while found >= 0:
+        period = found - start
+        needed = max(MIN_REPEATED, MIN_REPEATS * period)
+        first = start
+        while first and text[first - 1] == text[first - 1 + period]:
+            first -= 1
+        end = first + needed
+        if end <= len(text) and text[first : end - period] == text[first + period : end]:
+            ends.append(end)
+        found = text.find(anchor, found + 1, start + MAX_PERIOD + len(anchor))
+    return ends
+
+
+def concepts_end(text: str) -> EarlyEnd | None:
+    """The end of an S->C answer: its first line is all that is read, so the second line ends it."""
+    begun = len(text) - len(text.lstrip())
+    line = text.find("\n", begun)
+    closed = EarlyEnd(line, FinishReason.CLOSED) if line >= 0 and begun < len(text) else None
+    return _first_earlier(closed, repetition(text))
+
+
+def instruction_end(text: str) -> EarlyEnd | None:
+    """The end of a C->I answer: only the model knows when a task is complete."""
+    return repetition(text)
+
+
+def response_end(text: str) -> EarlyEnd | None:
+    """The end of an I->R answer: behind the closed code block of its tests."""
+    heading = HEADING.search(_whole_lines(text))
+    return _first_earlier(tests_end(text, heading.end(), is_open=False) if heading else None, repetition(text))
+
+
+def continuation_end(text: str) -> EarlyEnd | None:
+    """The end of the tests that continue an answer: they begin inside their code block."""
+    return _first_earlier(tests_end(text, 0, is_open=True), repetition(text))
+
+
+def tests_end(text: str, start: int, *, is_open: bool) -> EarlyEnd | None:
+    """Where the first Python block behind `start` is closed; only lines that are complete can be fences.
+
+    Args:
+        text: the answer so far.
+        start: where the tests begin.
+        is_open: whether they begin inside their code block.
+    """
+    is_tests, is_inside = is_open, is_open
+    for fence in FENCE.finditer(_whole_lines(text), start):
+        if is_inside and is_tests:
+            return EarlyEnd(fence.end(), FinishReason.CLOSED)
+        is_inside = not is_inside
+        is_tests = is_inside and fence.group(1).lower() in PYTHON_LABELS
+    return None
+
+
+def _whole_lines(text: str) -> str:
+    return text[: text.rfind("\n") + 1]
+
+
+def _first_earlier(first: EarlyEnd | None, second: EarlyEnd | None) -> EarlyEnd | None:
+    found = [end for end in (first, second) if end is not None]
+    return min(found, key=lambda end: end.length, default=None)

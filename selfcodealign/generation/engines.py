@@ -1,0 +1,36 @@
+"""Which engine answers: the choice of `engine.kind`, and what of it decides an answer."""
+
+from pathlib import Path
+
+from selfcodealign.generation.engine import Engine
+from selfcodealign.generation.openai_engine import load_openai
+from selfcodealign.generation.vllm_engine import load_vllm
+from selfcodealign.params import Engine as EngineSettings
+
+
+def load_engine(model_folder: Path, settings: EngineSettings) -> Engine:
+    """Start the engine that the settings name, or connect to it.
+
+    Args:
+        model_folder: the model's files; a server has its own, and only the tokenizer is read from here.
+        settings: the `engine` section of the params.
+
+    Raises:
+        InputError: no model that the engine can load.
+        PrerequisiteError: a package is missing.
+    """
+    if settings.kind == "openai":
+        return load_openai(model_folder, settings)
+    return load_vllm(model_folder, settings)
+
+
+def engine_identity(settings: EngineSettings) -> dict[str, str]:
+    """What of the engine decides an answer and so is part of its journal key, beside the model's fingerprint.
+
+    In process that is the precision alone. Of a server it is the name under which it has the model: precision and
+    kernels are its own affair, so its answers are never taken for those of the engine in process, nor the other way
+    round. Its address decides nothing.
+    """
+    if settings.kind == "openai":
+        return {"engine": settings.kind, "served_model": settings.served_model or ""}
+    return {"dtype": settings.dtype}
