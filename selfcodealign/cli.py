@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from selfcodealign import journal_command
 from selfcodealign.curation import command as curation_command
 from selfcodealign.evaluation import command as evaluation_command
 from selfcodealign.sandbox import command as sandbox_command
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(sandbox_command.app, name="sandbox")
+app.add_typer(journal_command.app, name="journal")
 app.command()(one_line_errors(evaluation_command.evaluate))
 app.command()(one_line_errors(curation_command.show))
 app.command()(one_line_errors(curation_command.trace))

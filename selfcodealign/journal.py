@@ -9,7 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ class Journal:
             while chunk := list(islice(waiting, LOOKUP_CHUNK)):
                 marks = ",".join("?" * len(chunk))
                 query = f"SELECT {columns} FROM entries WHERE key IN ({marks})"  # noqa: S608 - names and question marks
-                yield from self._connection.execute(query, chunk)
+                yield from self._connection.execute(query, chunk).fetchall()
         except sqlite3.Error as error:
             raise self.damage(str(error)) from error
 
@@ -121,12 +121,21 @@ def open_journal(path: Path) -> Iterator[Journal]:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot open the journal {path}: {error.strerror}") from error
-    with only_process(path.with_name(f"{path.name}.lock"), f"the journal {path}"):
+    with only_writer(path):
         connection = connect(path)
         try:
             yield Journal(path, connection)
         finally:
             connection.close()
+
+
+def only_writer(path: Path) -> AbstractContextManager[None]:
+    """Hold a journal's lock while the block runs.
+
+    Raises:
+        InputError: another process holds it; the message says which.
+    """
+    return only_process(path.with_name(f"{path.name}.lock"), f"the journal {path}")
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -105,10 +105,10 @@ class _Scorer:
                 broken.append(job.task["task_id"])
                 continue
             if answer.get("expected"):
-                self._journal.put(self._expected_key(job.task), {"packed": answer["expected"]})
-            self._journal.put(self.key(job.task, _reference(job.task)), _verdict(answer["reference"]))
+                self._journal.put(self._expected_key(job.task), {"packed": answer["expected"]}, kind="expected")
+            self._journal.put(self.key(job.task, _reference(job.task)), _verdict(answer["reference"]), kind="score")
             for solution, statuses in zip(job.solutions, answer["results"], strict=True):
-                self._journal.put(self.key(job.task, solution), _verdict(statuses))
+                self._journal.put(self.key(job.task, solution), _verdict(statuses), kind="score")
         return broken
 
     def _bisect(self, jobs: Sequence[_Job]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def run_journalled(
         key = missing_keys[index]
         verdicts[key] = verdict
         if verdict.status != Status.SANDBOX_ERROR:
-            journal.put(key, dataclasses.asdict(verdict))
+            journal.put(key, dataclasses.asdict(verdict), kind="verdict")
         if on_verdict is not None:
             on_verdict(verdict)
     rows = [dataclasses.replace(verdicts[key], id=program.id) for key, program in zip(keys, programs, strict=True)]
