@@ -23,7 +23,8 @@ import typer
 
 from selfcodealign.errors import InputError
 from selfcodealign.generation import Decoding, Request, generate_answers, load_openai, model_fingerprint
-from selfcodealign.journal import connect, journal_key, open_journal
+from selfcodealign.generation.answer_keys import AnswerKeys
+from selfcodealign.journal import connect, open_journal
 from selfcodealign.params import Engine
 from selfcodealign.records import row_id
 
@@ -116,26 +117,20 @@ def never(_: str) -> None:
     """No early end."""
 
 
-def key_of(request: Request, fingerprint: str) -> str:
-    """The journal key of a request, as `generate_answers` makes it for a server."""
-    decoding = {"temperature": 0.7, "top_p": 1.0, "max_new_tokens": 320, "stop": ()}
-    named = {"engine": "openai", "served_model": SERVED}
-    return journal_key(
-        "answer", model=fingerprint, **named, prompt=request.prompt, seed=request.seed, decoding=decoding
-    )
+def keys_of(fingerprint: str) -> AnswerKeys:
+    """The journal keys of the requests, as `generate_answers` makes them for a server."""
+    return AnswerKeys(fingerprint, {"engine": "openai", "served_model": SERVED}, DECODING)
 
 
 def fill(place: Path, rows: int) -> None:
     """Write answers for the first requests, many in one transaction."""
-    fingerprint = model_fingerprint(place / "model")
+    keys = keys_of(model_fingerprint(place / "model"))
     answer = {"finish_reason": "stop", "prompt_tokens": 400, "cached_tokens": 0, "output_tokens": 200}
     connection = connect(place / "answers.sqlite")
-    waiting = requests(rows)
+    # In the order of their keys, which a B-tree takes in fast; a real run's come one by one, as answers end.
+    waiting = iter(sorted((keys.of(request), request.seed) for request in requests(rows)))
     while batch := list(islice(waiting, BATCH)):
-        entries = [
-            (key_of(request, fingerprint), json.dumps({"text": f"{TEXT}# {request.seed}", **answer}))
-            for request in batch
-        ]
+        entries = [(key, json.dumps({"text": f"{TEXT}# {seed}", **answer})) for key, seed in batch]
         connection.executemany(
             "INSERT INTO entries (key, value, kind, model, created) VALUES (?, ?, 'answer', 'm', 0)", entries
         )
@@ -146,13 +141,13 @@ def fill(place: Path, rows: int) -> None:
 
 def lookup(place: Path, rows: int) -> Measured:
     """Every key made and looked up, the requests one after the other."""
-    fingerprint = model_fingerprint(place / "model")
+    keys = keys_of(model_fingerprint(place / "model"))
     meter = Meter()
     num_present = 0
     with open_journal(place / "answers.sqlite") as journal:
         waiting = requests(rows + NUM_NEW)
         while batch := list(islice(waiting, BATCH)):
-            num_present += len(journal.present(key_of(request, fingerprint) for request in batch))
+            num_present += len(journal.present(keys.of(request) for request in batch))
     if num_present != rows:
         raise RuntimeError(f"{num_present} of {rows} keys were found")
     return meter.read()

@@ -18,8 +18,10 @@ from selfcodealign.errors import InputError
 from selfcodealign.locking import only_process
 from selfcodealign.records import row_id
 
-LOOKUP_CHUNK = 500
+LOOKUP_CHUNK = 900
 CACHE_KIB = 64 * 1024
+# The keys once more, without the values between them: to see whether a key is there takes a quarter of the time.
+KEY_INDEX = "entries_key"
 # Columns that came after the first version, with what older rows get. `created` is the time of the change itself.
 LATER_COLUMNS = {"kind": "TEXT NOT NULL DEFAULT ''", "model": "TEXT NOT NULL DEFAULT ''", "created": "REAL NOT NULL"}
 
@@ -59,14 +61,14 @@ class Journal:
         Raises:
             InputError: the journal is damaged.
         """
-        return {key for (key,) in self._select("key", keys)}
+        return {key for (key,) in self._select("key", keys, f"INDEXED BY {KEY_INDEX}")}
 
-    def _select(self, columns: str, keys: Iterable[str]) -> Iterator[tuple[str, ...]]:
-        waiting = iter(dict.fromkeys(keys))
+    def _select(self, columns: str, keys: Iterable[str], how: str = "") -> Iterator[tuple[str, ...]]:
+        waiting = iter(sorted(set(keys)))
         try:
             while chunk := list(islice(waiting, LOOKUP_CHUNK)):
                 marks = ",".join("?" * len(chunk))
-                query = f"SELECT {columns} FROM entries WHERE key IN ({marks})"  # noqa: S608 - names and question marks
+                query = f"SELECT {columns} FROM entries {how} WHERE key IN ({marks})"  # noqa: S608 - names and question marks
                 yield from self._connection.execute(query, chunk).fetchall()
         except sqlite3.Error as error:
             raise self.damage(str(error)) from error
@@ -157,6 +159,7 @@ def connect(path: Path) -> sqlite3.Connection:
             if name not in present:
                 default = f" DEFAULT {time.time():.0f}" if name == "created" else ""
                 connection.execute(f"ALTER TABLE entries ADD COLUMN {name} {declaration}{default}")
+        connection.execute(f"CREATE INDEX IF NOT EXISTS {KEY_INDEX} ON entries (key)")
         connection.commit()
     except (sqlite3.Error, OSError) as error:
         raise damaged(path, str(error)) from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import InputError
+from selfcodealign.generation.answer_keys import AnswerKeys
 from selfcodealign.generation.early_ends import ended_early, was_ended_early
 from selfcodealign.generation.engine import (
     Answer,
@@ -21,7 +22,7 @@ from selfcodealign.generation.engine import (
     Request,
 )
 from selfcodealign.generation.engines import engine_identity, load_engine
-from selfcodealign.journal import Journal, journal_key, open_journal
+from selfcodealign.journal import Journal, open_journal
 from selfcodealign.params import Engine as EngineSettings
 from selfcodealign.progress import progress
 
@@ -107,6 +108,7 @@ class _Asking:
         self._journal = journal
         self._what = what
         self._fingerprint = model_fingerprint(model_folder)
+        self._keys = AnswerKeys(self._fingerprint, engine_identity(settings), decoding)
         self._engine: Engine | None = None
 
     def answer(self, requests: Sequence[Request]) -> None:
@@ -122,20 +124,20 @@ class _Asking:
         # Loaded last: a resumed run of a million requests is to start at once, and with little memory.
         asked = {request.id for request in missing}
         for batch in _batches([request for request in requests if request.id not in asked] if asked else requests):
-            keys = [self._key(request) for request in batch]
+            keys = [self._keys.of(request) for request in batch]
             stored = self._journal.get_many(keys)
             for request, key in zip(batch, keys, strict=True):
                 self._settle(request, _stored_answer(stored[key], self._journal))
 
     def _lacking(self, batch: Sequence[Request]) -> list[Request]:
         """Those requests whose answers the journal lacks. One that was cut short is none to who wants it whole."""
-        keys = {request.id: self._key(request) for request in batch}
-        present = self._journal.present(keys.values())
-        wants_whole = [keys[request.id] for request in batch if request.ends is None and keys[request.id] in present]
+        keys = [self._keys.of(request) for request in batch]
+        present = self._journal.present(keys)
+        wants_whole = [key for request, key in zip(batch, keys, strict=True) if request.ends is None and key in present]
         for key, value in self._journal.get_many(wants_whole).items():
             if was_ended_early(_stored_answer(value, self._journal)):
                 present.discard(key)
-        return [request for request in batch if keys[request.id] not in present]
+        return [request for request, key in zip(batch, keys, strict=True) if key not in present]
 
     def _ask(self, missing: Sequence[Request]) -> None:
         engine = self._start()
@@ -159,7 +161,7 @@ class _Asking:
         """Write a new answer down; a whole one takes the place of one that was cut short for somebody else."""
         value = dataclasses.asdict(answer)
         replaces = request.ends is None
-        self._journal.put(self._key(request), value, kind="answer", model=self._model(), replaces=replaces)
+        self._journal.put(self._keys.of(request), value, kind="answer", model=self._model(), replaces=replaces)
 
     def _settle(self, request: Request, answer: Answer) -> None:
         """Put an answer into the result, or the rejection that it comes to."""
@@ -175,16 +177,6 @@ class _Asking:
             self._engine = load_engine(self._model_folder, self._settings)
             self.result.usage.start_seconds = time.monotonic() - started
         return self._engine
-
-    def _key(self, request: Request) -> str:
-        return journal_key(
-            "answer",
-            model=self._fingerprint,
-            **engine_identity(self._settings),
-            prompt=request.prompt,
-            seed=request.seed if self._decoding.temperature > 0 else 0,
-            decoding=dataclasses.asdict(self._decoding),
-        )
 
     def _model(self) -> str:
         """What the journal's statistics and pruning know the model by."""
