@@ -7,7 +7,6 @@ through `generate_answers` against a server on localhost, up to the first reques
 
 import dataclasses
 import json
-import resource
 import tempfile
 import threading
 import time
@@ -79,17 +78,23 @@ class Meter:
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._cpu = time.process_time()
-        self._peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self._peak_kib = peak_kib()
 
     def read(self, ended: float | None = None) -> Measured:
         """What it took until now, or until `ended` on the monotonic clock."""
-        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = peak_kib()
         return Measured(
             seconds=round((ended or time.monotonic()) - self._started, 2),
             cpu_seconds=round(time.process_time() - self._cpu, 2),
-            grew_mib=round((peak_kib - self._peak_kib) / 1024),
-            peak_mib=round(peak_kib / 1024),
+            grew_mib=round((peak - self._peak_kib) / 1024),
+            peak_mib=round(peak / 1024),
         )
+
+
+def peak_kib() -> int:
+    """The most memory that this process has had, KiB; `ru_maxrss` would count the parent's in."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def write_tokenizer(folder: Path) -> None:

@@ -40,26 +40,31 @@ def repetition(text: str) -> EarlyEnd | None:
     Returns:
         The first place at which such a run was long enough, or None.
     """
-    ends = [end for start in range(0, len(text) - MIN_REPEATED // 2, ANCHOR_STEP) for end in _run_ends(text, start)]
-    return EarlyEnd(min(ends), FinishReason.REPETITION) if ends else None
+    for start in range(0, len(text) - MIN_REPEATED + ANCHOR_STEP, ANCHOR_STEP):
+        end = _run_end(text, start)
+        if end is not None:
+            return EarlyEnd(end, FinishReason.REPETITION)
+    return None
 
 
-def _run_ends(text: str, start: int) -> list[int]:
-    """Where runs that hold the anchor at `start` have become long enough."""
+def _run_end(text: str, start: int) -> int | None:
+    """Where a run that holds the anchor at `start`, and no anchor before it, was long enough."""
     anchor = text[start : start + ANCHOR_LENGTH]
-    ends = []
     found = text.find(anchor, start + 1, start + MAX_PERIOD + len(anchor))
     while found >= 0:
         period = found - start
         needed = max(MIN_REPEATED, MIN_REPEATS * period)
-        first = start
-        while first and text[first - 1] == text[first - 1 + period]:
-            first -= 1
-        end = first + needed
-        if end <= len(text) and text[first : end - period] == text[first + period : end]:
-            ends.append(end)
+        # It begins less than a step before the anchor: else the anchor before this one would be in it.
+        least = start + needed - ANCHOR_STEP
+        if least <= len(text) and text[start : least - period] == text[found:least]:
+            first = start
+            while first and text[first - 1] == text[first - 1 + period]:
+                first -= 1
+            end = first + needed
+            if end <= len(text) and text[first : end - period] == text[first + period : end]:
+                return end
         found = text.find(anchor, found + 1, start + MAX_PERIOD + len(anchor))
-    return ends
+    return None
 
 
 def concepts_end(text: str) -> EarlyEnd | None:

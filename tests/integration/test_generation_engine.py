@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from selfcodealign.errors import InputError
-from selfcodealign.generation import Decoding, RejectReason, Request, generate_answers, load_prompt_format, load_vllm
+from selfcodealign.generation import (
+    Decoding,
+    FinishReason,
+    RejectReason,
+    Request,
+    generate_answers,
+    load_prompt_format,
+    load_vllm,
+)
+from selfcodealign.generation.early_ends import instruction_end
 from selfcodealign.params import Engine
 
 pytestmark = pytest.mark.engine
@@ -61,6 +70,16 @@ def test_one_engine_serves_every_kind_of_request(small_model: Path):
         ((_, answer),) = engine.generate([Request("stop", "One two three four five", seed=1)], stopped)
         assert " " not in answer.text
         assert answer.finish_reason == "stop"
+
+        rambling = Request("ha", "ha " * 100, seed=1, ends=instruction_end)
+        ((_, cut),) = engine.generate([rambling], Decoding(temperature=0.0, top_p=1.0, max_new_tokens=380))
+        assert cut.finish_reason == FinishReason.REPETITION
+        assert instruction_end(cut.text) is not None
+        assert cut.output_tokens < 300, "an answer that only repeats itself was not aborted"
+        assert len(list(engine.generate(requests(3), greedy))) == 3, "the engine goes on after an abort"
+
+        later = iter([None, Request("later", "One two", seed=1), None])
+        assert [request.id for request, _ in engine.generate(later, greedy)] == ["later"]
 
         chat = load_prompt_format(small_model, "chat")
         assert chat.is_chat

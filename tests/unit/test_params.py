@@ -44,6 +44,8 @@ def test_every_params_file_that_ships_is_valid(path):
         ({"finetune_model": None}, "finetune_model = None"),
         ({"sandbox.timeout_s": 0}, "sandbox.timeout_s = 0"),
         ({"generate_instructions.categories": {"poem": 1}}, "generate_instructions.categories.poem"),
+        ({"engine.kind": "openai"}, "engine: kind openai needs servers and served_model"),
+        ({"engine.servers": ["localhost:8000"]}, "engine.servers.0 = 'localhost:8000'"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_key(tmp_path, change, message):
@@ -51,6 +53,13 @@ def test_a_bad_value_is_one_line_that_names_the_key(tmp_path, change, message):
         load_params(write(tmp_path, change))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_no_server_has_is_answered_by_the_engine_in_process(tmp_path):
+    change = {"engine.kind": "openai", "engine.servers": ["http://host:1"], "engine.served_model": "m"}
+    engine = load_params(write(tmp_path, change)).engine
+    assert engine.in_process().kind == "vllm"
+    assert engine.in_process().in_process() == engine.in_process()
 
 
 def test_a_misspelt_key_is_named_before_the_key_that_is_missing_for_it(tmp_path):

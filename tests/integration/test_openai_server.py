@@ -1,0 +1,98 @@
+"""The same requests through a real `vllm serve` on localhost and through the engine in process."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from selfcodealign.errors import InputError
+from selfcodealign.generation import Decoding, Generation, RejectReason, Request, generate_answers
+from selfcodealign.params import Engine
+
+pytestmark = pytest.mark.engine
+
+IN_PROCESS = Engine(dtype="float32", max_model_len=512, max_num_seqs=8, kv_cache_gib=1)
+GREEDY = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=16)
+SAMPLED = Decoding(temperature=0.7, top_p=1.0, max_new_tokens=16)
+STARTS_IN_S = 300
+SERVE = [
+    *("--served-model-name", "small", "--dtype", "float32", "--max-model-len", "512", "--max-num-seqs", "8"),
+    *("--max-num-batched-tokens", "4096", "--no-enable-chunked-prefill", "--enforce-eager"),
+    *("--generation-config", "vllm", "--enable-prompt-tokens-details", "--host", "127.0.0.1"),
+]
+
+
+@pytest.fixture(scope="module")
+def server(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of a server that is starting, and its log."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log"
+    settings = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_NUM_OF_RESERVED_CPU": "0", "VLLM_NO_USAGE_STATS": "1"}
+    command = [str(Path(sys.executable).with_name("vllm")), "serve", str(small_model), "--port", str(port), *SERVE]
+    with log.open("w") as opened:
+        process = subprocess.Popen(command, stdout=opened, stderr=opened, env={**os.environ, **settings})
+        try:
+            yield f"http://127.0.0.1:{port}", log
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def wait_until_up(url: str, log: Path) -> None:
+    deadline = time.monotonic() + STARTS_IN_S
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(1)
+    pytest.fail(f"the server did not start: {log.read_text()[-2000:]}")
+
+
+def requests() -> list[Request]:
+    prefix = "You name animals. " * 60
+    asked = [Request(f"r{n}", f"{prefix}Number {n} is the", seed=n, group=str(n % 2)) for n in range(20)]
+    return [*asked, Request("long", "word " * 600, seed=1)]
+
+
+def test_a_server_gives_the_same_ids_and_counts_as_the_engine_in_process(
+    server: tuple[str, Path], small_model: Path, tmp_path: Path
+):
+    url, log = server
+    served = IN_PROCESS.model_copy(update={"kind": "openai", "servers": [url], "served_model": "small"})
+
+    def ask(engine: Engine, decoding: Decoding) -> Generation:
+        journal = tmp_path / "answers.sqlite"
+        return generate_answers(
+            requests(), decoding, model_folder=small_model, engine=engine, journal_path=journal, what="animals"
+        )
+
+    here = ask(IN_PROCESS, GREEDY)  # while the server starts
+    wait_until_up(url, log)
+    there = ask(served, GREEDY)
+    assert there.answers.keys() == here.answers.keys() == {f"r{n}" for n in range(20)}
+    assert there.rejections.keys() == here.rejections.keys() == {"long"}
+    assert there.rejections["long"].reason is RejectReason.PROMPT_TOO_LONG
+    assert (there.usage.asked, there.usage.from_journal) == (21, 0)
+    assert there.usage.prompt_tokens == here.usage.prompt_tokens
+    assert there.usage.cached_tokens > there.usage.prompt_tokens / 2, "the server's prefix cache was not hit"
+    same = sum(there.answers[name].text == here.answers[name].text for name in here.answers)
+    assert same >= 15, "greedy answers differ: the prompt was not tokenised as in process"
+    assert ask(served, GREEDY).usage.asked == 1
+
+    sampled = ask(served, SAMPLED)
+    assert len(sampled.answers) == 20
+    assert len({answer.text for answer in sampled.answers.values()}) > 10
+
+    unknown = served.model_copy(update={"served_model": "unknown"})
+    with pytest.raises(InputError, match="engine.served_model"):
+        ask(unknown, GREEDY)
