@@ -15,7 +15,7 @@ REPORT := data/write_report/report.html
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox repro test test-unit test-tools bench bench-sandbox bench-journal lint types format hooks doctor stop clean clean-all
+.PHONY: help setup sandbox repro test test-unit test-tools bench bench-sandbox bench-generation bench-journal lint types format hooks doctor stop clean clean-all
 .NOTPARALLEL:
 
 help: ## Show this list
@@ -48,6 +48,9 @@ bench: $(BENCHES) ## Measure everything against its peers
 
 bench-sandbox: sandbox ## The sandbox, side by side with other ways of running programs (about 10 minutes)
 	@$(IN_VENV) python -m benchmarks.sandbox $(ARGS)
+
+bench-generation: sandbox ## The three steps, side by side with the reference's request layout; after `make repro` (about half an hour)
+	@$(IN_VENV) python -m benchmarks.generation $(ARGS)
 
 bench-journal: setup ## How soon a run resumes over a million finished answers (about 2 minutes)
 	@$(IN_VENV) python -m benchmarks.journal $(ARGS)

@@ -137,6 +137,13 @@ class GenerateResponses(Sampling):
     """I->R: a task becomes several answers, each with tests that check it."""
 
     num_samples: Count = Field(description="answers a task")
+    stop_after: Count | None = Field(
+        default=None,
+        description="adaptive sampling: no more answers for a task once so many have passed; null: always num_samples",
+    )
+    wave_size: Count = Field(
+        default=1, description="with stop_after: answers of a task that are asked for at a time, and judged together"
+    )
     num_exemplars: Count = Field(description="few-shot exemplars in a prompt")
     num_exemplar_sets: Count = Field(description="fixed exemplar sets that requests share, for the prefix cache")
 

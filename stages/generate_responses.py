@@ -1,5 +1,7 @@
 """I->R: the model answers each task several times, each time with tests."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -7,9 +9,11 @@ from typing import Annotated
 import typer
 
 from selfcodealign.generation import generate_answers, load_prompt_format, make_responses
+from selfcodealign.journal import open_journal
 from selfcodealign.models import read_card
-from selfcodealign.params import load_params
+from selfcodealign.params import Params, load_params
 from selfcodealign.records import Instruction, Response, read_rows
+from selfcodealign.sandbox import VerdictStream, open_sandbox, open_stream, sandbox_settings
 from selfcodealign.stage import cache_folder, run_stage, stage_run, write_step
 
 NAME = "generate_responses"
@@ -28,9 +32,12 @@ def main(
 
     An answer has the asked form if it holds a code block, the tests' heading and a second code block, and both together
     are valid Python. Nothing is run here: that is the sandbox's job, in `validate_responses`.
+
+    With `generate_responses.stop_after` (adaptive sampling) the sandbox runs while the model generates, and a task that
+    has so many passing answers gets no more. `validate_responses` then finds the verdicts in the journal.
     """
     params = load_params(params_path)
-    with stage_run(NAME, metrics) as run:
+    with stage_run(NAME, metrics) as run, _judge(params) as judge:
         instructions = read_rows(instructions_path, Instruction)
         result = make_responses(
             instructions,
@@ -44,9 +51,25 @@ def main(
                 journal_path=cache_folder() / "answers.sqlite",
                 what="responses",
             ),
+            judge=judge,
         )
         write_step(run, out / "responses.parquet", result.rows, Response, result.dropped)
         run.record(usage=result.usage.as_metrics(), tasks=len(instructions))
+        if judge is not None:
+            run.record(adaptive=result.saved)
+
+
+@contextmanager
+def _judge(params: Params) -> Iterator[VerdictStream | None]:
+    if params.generate_responses.stop_after is None:
+        yield None
+        return
+    with (
+        open_sandbox(sandbox_settings(params.sandbox)) as sandbox,
+        open_journal(cache_folder() / "verdicts.sqlite") as journal,
+        open_stream(sandbox, journal) as stream,
+    ):
+        yield stream
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from selfcodealign.params import Params, load_params
 from selfcodealign.progress import progress
 from selfcodealign.records import Dropped, Response, Strength, Verdict, read_rows, write_rows
 from selfcodealign.sandbox import (
-    Limits,
     Program,
     SandboxSettings,
     Status,
@@ -20,6 +19,7 @@ from selfcodealign.sandbox import (
     open_sandbox,
     passing_subjects,
     run_journalled,
+    sandbox_settings,
     summarise_strength,
 )
 from selfcodealign.stage import cache_folder, run_stage, stage_run
@@ -57,13 +57,8 @@ def main(
     the tests notice, and so is the response with markers in its branches, to see how many the tests take.
     """
     loaded = load_params(params_path)
-    params = loaded.sandbox
     responses = read_rows(responses_path, Response)
-    settings = SandboxSettings(
-        runtime=params.runtime,
-        limits=Limits(timeout_s=params.timeout_s, memory_mib=params.memory_mib),
-        num_workers=params.num_workers,
-    )
+    settings = sandbox_settings(loaded.sandbox)
     programs = [Program(response.id, response.program) for response in responses]
     with stage_run(NAME, metrics_path) as run:
         with (

@@ -4,7 +4,8 @@ import dataclasses
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from selfcodealign.generation.engine import (
     Rejection,
     RejectReason,
     Request,
+    RequestSource,
 )
 from selfcodealign.generation.engines import engine_identity, load_engine
 from selfcodealign.journal import Journal, open_journal
@@ -52,7 +54,7 @@ def model_fingerprint(model_folder: Path) -> str:
 
 
 def generate_answers(
-    requests: Sequence[Request],
+    requests: Sequence[Request] | RequestSource,
     decoding: Decoding,
     follow_up: FollowUp | None = None,
     *,
@@ -67,9 +69,11 @@ def generate_answers(
     prefix is in vLLM's cache. An answer that only repeats itself is kept in the journal and counted as a rejection.
 
     Args:
-        requests: prompts with ids that are unique in this call.
+        requests: prompts with ids that are unique in this call; or a source of them, which is told each answer before
+            it is asked for the next request.
         decoding: temperature, top_p, max_new_tokens and stop sequences.
         follow_up: gives the request that an answer calls for, or None; its answer is in the result under its own id.
+            Not for a source, which gives such requests itself.
         model_folder: the model's files.
         engine: the `engine` section of the params.
         journal_path: the SQLite file of finished answers.
@@ -85,6 +89,9 @@ def generate_answers(
     with open_journal(journal_path) as journal:
         asking = _Asking(model_folder, engine, decoding, journal, what)
         try:
+            if not isinstance(requests, Sequence):
+                asking.answer_source(requests)
+                return asking.result
             asking.answer(requests)
             if follow_up is not None:
                 answered = [(request, asking.result.answers.get(request.id)) for request in requests]
@@ -129,6 +136,29 @@ class _Asking:
             for request, key in zip(batch, keys, strict=True):
                 self._settle(request, _stored_answer(stored[key], self._journal))
 
+    def answer_source(self, source: RequestSource) -> None:
+        """Put an answer or a rejection for each request of a source into the result."""
+        requests = self._unknown(source)
+        # The engine is started for the first request that the journal lacks, if there is one.
+        first = next((request for request in requests if request is not None), None)
+        if first is not None:
+            self._ask_engine(chain([first], requests), None, source.tell)
+
+    def _unknown(self, source: RequestSource) -> Iterator[Request | None]:
+        """Requests that the journal lacks; the source is told the others' answers at once."""
+        usage = self.result.usage
+        for request in source:
+            if request is not None:
+                usage.requests += 1
+                if not self._lacking([request]):
+                    usage.from_journal += 1
+                    key = self._keys.of(request)
+                    outcome = self._settle(request, _stored_answer(self._journal.get_many([key])[key], self._journal))
+                    source.tell(request, outcome)
+                    continue
+                usage.asked += 1
+            yield request
+
     def _lacking(self, batch: Sequence[Request]) -> list[Request]:
         """Those requests whose answers the journal lacks. One that was cut short is none to who wants it whole."""
         keys = [self._keys.of(request) for request in batch]
@@ -140,19 +170,28 @@ class _Asking:
         return [request for request, key in zip(batch, keys, strict=True) if key not in present]
 
     def _ask(self, missing: Sequence[Request]) -> None:
+        in_order = sorted(missing, key=lambda request: request.group)
+        self._ask_engine(in_order, len(missing), lambda *_: None)
+
+    def _ask_engine(
+        self,
+        requests: Iterable[Request | None],
+        num_requests: int | None,
+        tell: Callable[[Request, Answer | Rejection], None],
+    ) -> None:
         engine = self._start()
         usage = self.result.usage
         started = time.monotonic()
-        in_order = sorted(missing, key=lambda request: request.group)
-        with progress(self._what, len(missing)) as bar:
-            for request, outcome in engine.generate(in_order, self._decoding):
+        with progress(self._what, num_requests) as bar:
+            for request, outcome in engine.generate(requests, self._decoding):
                 if isinstance(outcome, Rejection):
                     self.result.rejections[request.id] = outcome
+                    tell(request, outcome)
                 else:
                     answer = ended_early(request, outcome)
                     usage.add(answer)
                     self._keep(request, answer)
-                    self._settle(request, answer)
+                    tell(request, self._settle(request, answer))
                 seconds = usage.seconds + time.monotonic() - started
                 bar.advance(note=f"{usage.output_tokens / max(seconds, 1e-9):.0f} tokens/s")
         usage.seconds += time.monotonic() - started
@@ -163,13 +202,15 @@ class _Asking:
         replaces = request.ends is None
         self._journal.put(self._keys.of(request), value, kind="answer", model=self._model(), replaces=replaces)
 
-    def _settle(self, request: Request, answer: Answer) -> None:
-        """Put an answer into the result, or the rejection that it comes to."""
+    def _settle(self, request: Request, answer: Answer) -> Answer | Rejection:
+        """Put an answer into the result, or the rejection that it comes to, and return it."""
         if answer.finish_reason == FinishReason.REPETITION:
             detail = f"the last of {len(answer.text)} characters: {answer.text[-60:]!r}"
-            self.result.rejections[request.id] = Rejection(RejectReason.REPETITION, detail)
-        else:
-            self.result.answers[request.id] = answer
+            rejection = Rejection(RejectReason.REPETITION, detail)
+            self.result.rejections[request.id] = rejection
+            return rejection
+        self.result.answers[request.id] = answer
+        return answer
 
     def _start(self) -> Engine:
         if self._engine is None:

@@ -168,6 +168,18 @@ class Generation:
     usage: Usage = field(default_factory=Usage)
 
 
+class RequestSource(Protocol):
+    """Requests that depend on answers to earlier ones."""
+
+    def __iter__(self) -> Iterator[Request | None]:
+        """The requests, as `Engine.generate` takes them."""
+        ...
+
+    def tell(self, request: Request, outcome: Answer | Rejection) -> None:
+        """Take note of what a request has come to, before the next one is asked for."""
+        ...
+
+
 class Engine(Protocol):
     """A model that answers requests."""
 

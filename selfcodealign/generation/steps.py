@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from selfcodealign.generation.early_ends import concepts_end, continuation_end, instruction_end, response_end
-from selfcodealign.generation.engine import Answer, Decoding, EndCheck, Generation, Request, Usage
+from selfcodealign.generation.engine import Answer, Decoding, EndCheck, Generation, Request, RequestSource, Usage
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
 from selfcodealign.generation.parsing import (
     Fault,
@@ -29,6 +29,7 @@ from selfcodealign.generation.prompts import (
     seed_instruction_prompt,
     tests_opening,
 )
+from selfcodealign.generation.waves import Judge, Waves
 from selfcodealign.params import GenerateConcepts, GenerateInstructions, GenerateResponses, Sampling
 from selfcodealign.records import Concepts, Dropped, Instruction, Response, Seed, derived_seed, row_id
 
@@ -42,7 +43,7 @@ class Ask(Protocol):
     """Answers requests: `generate_answers` with everything but its first three arguments filled in."""
 
     def __call__(
-        self, requests: Sequence[Request], decoding: Decoding, follow_up: FollowUp | None = None
+        self, requests: Sequence[Request] | RequestSource, decoding: Decoding, follow_up: FollowUp | None = None
     ) -> Generation:
         """Answers and rejections by request id."""
         ...
@@ -56,11 +57,13 @@ class StepResult(Generic[RowT]):
         rows: accepted answers, in the order of their requests.
         dropped: requests without an accepted answer, each with its reason.
         usage: what the answers cost.
+        saved: what adaptive sampling has saved; empty without it.
     """
 
     rows: list[RowT] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
+    saved: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +190,11 @@ def make_responses(
     seed: int,
     prompt_format: PromptFormat,
     ask: Ask,
+    judge: Judge | None = None,
 ) -> StepResult[Response]:
     """I->R: answer each task `num_samples` times, each time with tests.
+
+    With `stop_after` answers are judged as they come: a task that has so many passing ones gets no more (see `waves`).
 
     A small model often ends its turn when the solution is written. Such an answer is taken up again behind the opened
     tests' block: the prefix cache has all of it, and only the tests are generated.
@@ -199,11 +205,15 @@ def make_responses(
         seed: the run's seed.
         prompt_format: how the model wants its prompts.
         ask: answers the requests.
+        judge: runs programs while others are generated; needed with `settings.stop_after`.
+
+    Raises:
+        ValueError: there is a `stop_after` and nobody to judge.
     """
     sets = _sets(settings.num_exemplars, settings.num_exemplar_sets, seed)
     by_id = {row.id: row for row in instructions}
     index: dict[str, int] = {}
-    orders = []
+    orders: list[_Order] = []
     for row in instructions:
         chosen = _draw_set(seed, "responses", row.id, len(sets))
         prompt = prompt_format.render(response_prompt(sets[chosen], row.instruction))
@@ -229,7 +239,36 @@ def make_responses(
             output_tokens=answer.output_tokens,
         )
 
-    return _run(orders, settings, prompt_format, ask, accept, continue_with_tests)
+    if settings.stop_after is None:
+        return _run(orders, settings, prompt_format, ask, accept, continue_with_tests)
+    if judge is None:
+        raise ValueError("stop_after needs a judge")
+    return _run_in_waves(orders, settings, prompt_format, ask, accept, judge)
+
+
+def _run_in_waves(
+    orders: Sequence[_Order],
+    settings: GenerateResponses,
+    prompt_format: PromptFormat,
+    ask: Ask,
+    accept: Callable[[_Order, Answer], Response | Fault],
+    judge: Judge,
+) -> StepResult[Response]:
+    order_of = {order.request.id: order for order in orders}
+
+    def program_of(request: Request, answer: Answer, continuation: Answer | None) -> str | None:
+        row = accept(order_of[request.id], _joined(answer, continuation))
+        return None if isinstance(row, Fault) else row.program
+
+    waves = Waves(settings.wave_size, settings.stop_after or 1, program_of, continue_with_tests, judge)
+    tasks: dict[str, list[Request]] = {}
+    for order in sorted(orders, key=lambda order: order.request.group):
+        tasks.setdefault(order.parent_id, []).append(order.request)
+    for name, samples in tasks.items():
+        waves.add_task(name, samples)
+    result = _run(orders, settings, prompt_format, ask, accept, waves=waves)
+    result.saved = waves.counts()
+    return result
 
 
 def continue_with_tests(request: Request, answer: Answer) -> Request | None:
@@ -292,12 +331,15 @@ def _run(
     ask: Ask,
     accept: Callable[[_Order, Answer], RowT | Fault],
     follow_up: FollowUp | None = None,
+    waves: Waves | None = None,
 ) -> StepResult[RowT]:
     decoding = Decoding(settings.temperature, settings.top_p, settings.max_new_tokens, prompt_format.stop)
-    generation = ask([order.request for order in orders], decoding, follow_up)
+    generation = ask(waves or [order.request for order in orders], decoding, follow_up)
     result: StepResult[RowT] = StepResult(usage=generation.usage)
     for order in orders:
         request_id = order.request.id
+        if waves is not None and request_id not in generation.answers and request_id not in generation.rejections:
+            continue  # its task had passed enough times before
         rejection = generation.rejections.get(request_id)
         if rejection is not None:
             result.dropped.append(_dropped(order, str(rejection.reason), rejection.detail, ""))

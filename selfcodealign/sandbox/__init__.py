@@ -5,6 +5,7 @@ with open_sandbox(SandboxSettings(limits=Limits(timeout_s=5.0))) as sandbox:
         ...
 """
 
+from selfcodealign.sandbox.configured import sandbox_settings
 from selfcodealign.sandbox.direct import find_runsc, platform_file
 from selfcodealign.sandbox.docker import Docker, docker_host
 from selfcodealign.sandbox.harness import harness_isolation, run_harness
@@ -13,6 +14,7 @@ from selfcodealign.sandbox.journalled import RunCounts, run_journalled, verdict_
 from selfcodealign.sandbox.platforms import NoPlatformError, remembered_platform, runsc_release
 from selfcodealign.sandbox.pool import Sandbox, open_sandbox
 from selfcodealign.sandbox.settings import Limits, Program, RuntimeName, SandboxSettings, Status
+from selfcodealign.sandbox.stream import VerdictStream, open_stream
 from selfcodealign.sandbox.strength import (
     CodeUnderTest,
     StrengthCounts,
@@ -35,18 +37,21 @@ __all__ = [
     "Status",
     "StrengthCounts",
     "UnknownReason",
+    "VerdictStream",
     "docker_host",
     "find_runsc",
     "harness_isolation",
     "image_tag",
     "measure_strength",
     "open_sandbox",
+    "open_stream",
     "passing_subjects",
     "platform_file",
     "remembered_platform",
     "run_harness",
     "run_journalled",
     "runsc_release",
+    "sandbox_settings",
     "summarise_strength",
     "verdict_key",
 ]

@@ -6,9 +6,10 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from selfcodealign.errors import SandboxError
@@ -40,12 +41,15 @@ OUT_OF_MEMORY = "(code 137)"  # in the reason of a container that was killed by 
 BROKEN_LIMITS = frozenset({Status.TIMEOUT, Status.MEMORY, Status.OUTPUT})
 
 
+_Answers = queue.SimpleQueue[tuple[int, Verdict | SandboxError]]
+
+
 @dataclass(slots=True)
 class _Job:
     index: int
     program: Program
     timeout_s: float
-    answers: "queue.SimpleQueue[tuple[int, Verdict | SandboxError]]"
+    answers: _Answers
     faults: list[str] = field(default_factory=list)
     is_second_look: bool = False
     may_share: bool = True
@@ -127,8 +131,7 @@ class Sandbox:
             return
         self._test()
         timeout_s = self._settings.limits.timeout_s
-        may_share = self._settings.shares_processes
-        yield from self._ask([(program, timeout_s, may_share) for program in listed])
+        yield from self._ask([(program, timeout_s, self._settings.shares_processes) for program in listed])
 
     def _test(self) -> None:
         limits = self._settings.limits
@@ -141,30 +144,59 @@ class Sandbox:
         for index, known in enumerate(KNOWN_ANSWERS):
             _check(known, answers[index])
 
-    def _ask(self, programs: list[tuple[Program, float, bool]]) -> Iterator[tuple[int, Verdict]]:
-        answers: queue.SimpleQueue[tuple[int, Verdict | SandboxError]] = queue.SimpleQueue()
-        num_asked = 0
-        max_source_bytes = self._settings.limits.max_source_bytes
-        for index, (program, timeout_s, may_share) in enumerate(programs):
-            job = _Job(index, program, timeout_s, answers, may_share=may_share)
-            num_bytes = len(program.source.encode("utf-8", "surrogatepass"))
-            if num_bytes > max_source_bytes:
-                text = f"the source has {num_bytes} bytes, more than {max_source_bytes}"
-                job.answer(self.isolation, {"status": Status.SYNTAX, "stderr": text})
-            else:
-                self._jobs.put(job)
-            num_asked += 1
+    @contextmanager
+    def submitting(self) -> "Iterator[Submitted]":
+        """Run programs that are handed over one by one. What still waits when the block ends is not run.
+
+        Raises:
+            SandboxError: the self-test failed.
+        """
+        self._test()
+        answers: _Answers = queue.SimpleQueue()
         try:
-            for _ in range(num_asked):
-                index, answer = answers.get()
-                if isinstance(answer, SandboxError):
-                    raise answer
-                yield index, answer
+            yield Submitted(partial(self._put, answers), answers)
+        finally:
+            self._drop_waiting()
+
+    def _ask(self, programs: list[tuple[Program, float, bool]]) -> Iterator[tuple[int, Verdict]]:
+        answers: _Answers = queue.SimpleQueue()
+        for index, (program, timeout_s, may_share) in enumerate(programs):
+            self._put(answers, index, program, timeout_s, may_share=may_share)
+        try:
+            for _ in programs:
+                yield _verdict_of(answers.get())
         finally:
             # Left early: what nobody waits for is not run.
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    self._jobs.get_nowait()
+            self._drop_waiting()
+
+    def _put(
+        self,
+        answers: "_Answers",
+        index: int,
+        program: Program,
+        timeout_s: float | None = None,
+        *,
+        may_share: bool | None = None,
+    ) -> None:
+        limits = self._settings.limits
+        job = _Job(
+            index,
+            program,
+            limits.timeout_s if timeout_s is None else timeout_s,
+            answers,
+            may_share=self._settings.shares_processes if may_share is None else may_share,
+        )
+        num_bytes = len(program.source.encode("utf-8", "surrogatepass"))
+        if num_bytes > limits.max_source_bytes:
+            text = f"the source has {num_bytes} bytes, more than {limits.max_source_bytes}"
+            job.answer(self.isolation, {"status": Status.SYNTAX, "stderr": text})
+        else:
+            self._jobs.put(job)
+
+    def _drop_waiting(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._jobs.get_nowait()
 
     def close(self) -> None:
         """End all containers. Running programs are killed."""
@@ -172,6 +204,52 @@ class Sandbox:
             worker.stop()
         for worker in self._workers:
             worker.join()
+
+
+class Submitted:
+    """Programs that were handed over one by one. Made by `Sandbox.submitting`; not for several threads."""
+
+    def __init__(self, put: Callable[[int, Program], None], answers: _Answers) -> None:
+        self._put = put
+        self._answers = answers
+        self._num_submitted = 0
+        self._num_ended = 0
+
+    def submit(self, program: Program) -> int:
+        """Hand a program over.
+
+        Returns:
+            Its number, which comes with its verdict.
+        """
+        number = self._num_submitted
+        self._num_submitted += 1
+        self._put(number, program)
+        return number
+
+    def next_verdict(self, *, wait: bool) -> tuple[int, Verdict] | None:
+        """Number and verdict of a program that has ended since the last call; None if there is none.
+
+        Args:
+            wait: wait for one, if any still runs.
+
+        Raises:
+            SandboxError: containers cannot be started.
+        """
+        if self._num_ended == self._num_submitted:
+            return None
+        try:
+            ended = self._answers.get(block=wait)
+        except queue.Empty:
+            return None
+        self._num_ended += 1
+        return _verdict_of(ended)
+
+
+def _verdict_of(ended: tuple[int, Verdict | SandboxError]) -> tuple[int, Verdict]:
+    number, verdict = ended
+    if isinstance(verdict, SandboxError):
+        raise verdict
+    return number, verdict
 
 
 def _check(known: KnownAnswer, verdict: Verdict) -> None:
