@@ -1,0 +1,1 @@
+"""Generation measured side by side with the request layout of the reference."""
