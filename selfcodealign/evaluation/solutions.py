@@ -38,6 +38,7 @@ INSTRUCTIONS = {
         " that holds the whole function and every import that it needs, without tests."
     ),
 }
+BEGUN_INSTRUCTION = "Complete the Python function that your answer begins with, as its docstring says, without tests."
 
 Opening = Literal["block", "stub"]
 Ask = Callable[[Sequence[Request], Decoding], Generation]
@@ -72,7 +73,7 @@ def generate_solutions(
     """Ask a model for one solution a task, with temperature 0.
 
     Source: SelfCodeAlign, section 4 (greedy decoding, pass@1). An opened code block is EvalPlus's layout and the
-    reference's default; the reference also offers the stub behind it (`PREFIX_TEMPLATE` of its evaluation script).
+    reference's default; the reference offers the stub in it as well (`PREFIX_TEMPLATE` of its evaluation script).
 
     Args:
         benchmark: gives the tasks.
@@ -123,16 +124,19 @@ def task_prompt(task: Task, family: str, prompt_format: PromptFormat, opening: O
         prompt_format: a chat template gets the task as a user turn and an answer that has begun; a base model gets the
             prompt itself and goes on.
         opening: what that answer has: `block`, an opened code block; `stub`, also HumanEval's imports, signature and
-            docstring in it, so that no token is spent on repeating them (MBPP has no stub: as `block`).
+            docstring in it, so that the model neither reads them twice nor writes them (MBPP has no stub: as `block`).
     """
     stub = task["prompt"].strip()
     if not prompt_format.is_chat:
         return f"{prompt_format.begin}{stub}\n"
+    opened = ASSISTANT_OPENING + CODE_FENCE
+    if _opens_with_stub(opening, family):
+        turn = {"role": "user", "content": BEGUN_INSTRUCTION}
+        return prompt_format.render([turn], assistant_prefix=f"{opened}{stub}\n")
     # MBPP's prompt is a module docstring: the quotation marks only matter for completion.
     shown = f"```python\n{stub}\n```" if family == "humaneval" else stub.strip('"').strip()
     turn = {"role": "user", "content": f"{INSTRUCTIONS[family]}\n\n{shown}"}
-    begun = f"{stub}\n" if _opens_with_stub(opening, family) else ""
-    return prompt_format.render([turn], assistant_prefix=ASSISTANT_OPENING + CODE_FENCE + begun)
+    return prompt_format.render([turn], assistant_prefix=opened)
 
 
 def as_solution(task: Task, answer: str, *, has_stub: bool) -> str:

@@ -40,6 +40,7 @@ def test_a_chat_model_sees_the_task_in_a_turn_and_an_opened_code_block() -> None
 def test_an_answer_may_begin_with_the_stub_so_that_only_the_body_is_left_to_write() -> None:
     prompt = task_prompt(TASK, "humaneval", CHAT, "stub")
     assert prompt.endswith(f"```python\n{TASK['prompt'].strip()}\n")
+    assert prompt.count(TASK["prompt"].strip()) == 1
     body = as_solution(TASK, "    return value + 1\n\ndef unused():\n    return 0\n", has_stub=True)
     assert body == f"{TASK['prompt'].strip()}\n    return value + 1"
 
