@@ -4,7 +4,7 @@ from selfcodealign.curation.dataset import EXAMPLES_FILE, CardFacts, hit_row, wr
 from selfcodealign.curation.decontamination import DecontaminationSettings, Decontaminator, Hit, How, decontaminate
 from selfcodealign.curation.exact_duplicates import exact_duplicates, whitespace_free_key
 from selfcodealign.curation.lineage import Lineage, Step, format_trace, trace
-from selfcodealign.curation.near_duplicates import near_duplicates
+from selfcodealign.curation.near_duplicates import near_duplicate_code, near_duplicates
 from selfcodealign.curation.response_rules import SelectionSettings, SelectReason
 from selfcodealign.curation.selection import Selection, select_examples
 from selfcodealign.curation.show import format_row, matching_rows
@@ -30,6 +30,7 @@ __all__ = [
     "format_trace",
     "hit_row",
     "matching_rows",
+    "near_duplicate_code",
     "near_duplicates",
     "select_examples",
     "summarise",

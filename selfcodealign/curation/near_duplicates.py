@@ -1,43 +1,59 @@
 """Near-duplicate texts: MinHash-LSH proposes pairs, exact Jaccard similarity decides, union-find makes the clusters.
 
-Two texts are near-duplicates if the Jaccard similarity of their sets of word n-grams reaches a threshold. The sketches
-are those of `rensa` (full-set R-MinHash, a Rust library); the banding is chosen for recall, because every candidate
-pair is verified and a false candidate costs time only. Nothing here depends on the number of threads.
+Two texts are near-duplicates if the Jaccard similarity of their sets of word n-grams reaches a threshold. The banding
+is chosen for recall, because every candidate pair is verified and a false candidate costs time only. Nothing here
+depends on the order of the texts (but for which of a cluster represents it), or on the number of workers.
 """
 
-import hashlib
-import math
-import re
+import itertools
+import multiprocessing
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-WORD = re.compile(r"\w+")
-SKETCH_SEED = 42
-SKETCH_ROWS = 20_000
-PAIR_RECALL = 0.999
+from selfcodealign.curation.bands import BandKeys, band_keys, rows_per_band
+from selfcodealign.curation.normalised_code import normalised_words
+from selfcodealign.curation.shingles import CHUNK_TEXTS, HASH_BITS, Offsets, Shingler, Shingles, Words, joined, words_of
 
-Hashes = npt.NDArray[np.uint64]
-Sketches = npt.NDArray[np.uint32]
+VERIFIED_TOGETHER = 16_384
+# Up to here the start of the processes costs more than it saves.
+INLINE_TEXTS = 50_000
+
+Labels = npt.NDArray[np.int64]
+Pairs = tuple[Offsets, Offsets]
 
 
-def near_duplicates(texts: Sequence[str], *, jaccard: float, num_perm: int = 250, ngram: int = 5) -> list[int | None]:
-    """Find the texts that nearly repeat an earlier one.
+def near_duplicates(
+    texts: Sequence[str],
+    *,
+    jaccard: float,
+    num_perm: int = 250,
+    ngram: int = 5,
+    ids: Sequence[str] | None = None,
+    words: Words = words_of,
+    num_workers: int = 1,
+) -> list[int | None]:
+    """Find the texts that nearly repeat another one.
 
     Texts are near-duplicates of each other if a chain of pairs, each at least `jaccard` similar, connects them. Texts
     of fewer than `ngram` words have no n-gram: they are compared by all their words as one (equal or not), never
     dropped. A text without any word is compared by its other characters.
 
     Args:
-        texts: the texts, in the order of preference: the first of a cluster represents it.
+        texts: the texts. Without `ids` they are in the order of preference: the first of a cluster represents it.
         jaccard: similarity of the sets of word n-grams from which two texts are near-duplicates, 0 to 1; at 0
-            everything is a duplicate of the first text.
+            everything is a duplicate of one text.
         num_perm: hash permutations of a MinHash sketch.
         ngram: words of an n-gram.
+        ids: distinct ids of the texts: the smallest of a cluster represents it, whatever the order of the texts.
+        words: what cuts a text into words; a function of a module if there are several workers.
+        num_workers: processes that hash texts, if there are more than 50,000 texts.
 
     Returns:
-        For each text the index of the text that represents it, always a smaller one, or None if the text is kept.
+        For each text the index of the text that represents it, or None if the text is kept.
 
     Raises:
         ValueError: `jaccard` is not in 0 to 1, or `num_perm` or `ngram` is not positive.
@@ -46,144 +62,210 @@ def near_duplicates(texts: Sequence[str], *, jaccard: float, num_perm: int = 250
     """
     if not 0.0 <= jaccard <= 1.0 or num_perm < 1 or ngram < 1:
         raise ValueError(f"jaccard {jaccard}, num_perm {num_perm} or ngram {ngram} is out of range")
-    clusters = _Clusters(len(texts))
-    distinct: dict[bytes, int] = {}
-    shingles: list[Hashes] = []
-    rows: list[int] = []
-    for index, hashes in enumerate(_shingle_sets(texts, ngram)):
-        first = distinct.setdefault(hashes.tobytes(), index)
-        if first == index:
-            shingles.append(hashes)
-            rows.append(index)
-        else:
-            clusters.join(first, index)
+    band_rows = rows_per_band(jaccard, num_perm) if 0.0 < jaccard < 1.0 else None
+    shingles, keys = _hashed(texts, partial(_Hasher, ngram, words, num_perm, band_rows), num_workers)
+    labels = _Clusters(len(texts))
     if jaccard == 0.0:
-        for row in rows[1:]:
-            clusters.join(rows[0], row)
-    elif jaccard < 1.0 and len(rows) > 1:
-        sketches = _sketch(shingles, num_perm)
-        for group in _candidate_groups(sketches, rows_per_band(jaccard, num_perm)):
-            _join_similar(group, rows, shingles, jaccard, clusters)
-    return [None if (root := clusters.root(index)) == index else root for index in range(len(texts))]
+        labels.join(np.zeros(len(texts), np.int64), np.arange(len(texts)))
+    elif band_rows is None:
+        _join_equal(shingles, labels)
+    else:
+        _join_similar(shingles, keys, jaccard, labels)
+    return _representatives(labels.roots(np.arange(len(texts))), ids)
 
 
-def rows_per_band(jaccard: float, num_perm: int) -> int:
-    """Sketch rows a band: the most (fewest false candidates) that still find a pair at the threshold.
-
-    A pair of similarity `s` becomes a candidate with probability `1 - (1 - s ** r) ** (num_perm // r)`; more similar
-    pairs with a higher one.
+def near_duplicate_code(
+    codes: Sequence[str], *, jaccard: float, normalised_jaccard: float | None, num_workers: int = 1
+) -> list[int | None]:
+    """Find the code that nearly repeats an earlier one: as text or, if asked for, in normal form.
 
     Args:
-        jaccard: threshold, above 0.
-        num_perm: permutations of a sketch.
+        codes: the code, in the order of preference.
+        jaccard: similarity of the texts from which two are near-duplicates.
+        normalised_jaccard: the same for the normal form, in which names, layout, comments, docstrings and
+            annotations do not count; None: the normal form is not compared.
+        num_workers: processes, where there is much to hash.
 
     Returns:
-        The largest `r` whose probability at the threshold is at least 0.999; 1 if there is none.
+        For each code the index of the one that represents it, always a smaller one, or None if it is kept. Those that
+        are left by their texts are compared in normal form.
 
-    Source: Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", section 3.4.
+    Raises:
+        ValueError: a similarity is not in 0 to 1.
     """
-    best = 1
-    for rows in range(2, num_perm + 1):
-        missed = (num_perm // rows) * math.log1p(-min(jaccard**rows, 1.0 - 1e-12))
-        if missed <= math.log1p(-PAIR_RECALL):
-            best = rows
-    return best
+    found = near_duplicates(codes, jaccard=jaccard, num_workers=num_workers)
+    if normalised_jaccard is None:
+        return found
+    kept = [index for index, first in enumerate(found) if first is None]
+    alike = near_duplicates(
+        [codes[index] for index in kept], jaccard=normalised_jaccard, words=normalised_words, num_workers=num_workers
+    )
+    twins = {index: kept[first] for index, first in zip(kept, alike, strict=True) if first is not None}
+    return [twins.get(index if first is None else first, first) for index, first in enumerate(found)]
 
 
-def _shingle_sets(texts: Sequence[str], ngram: int) -> Iterator[Hashes]:
-    """For each text the sorted 64-bit hashes of its distinct word n-grams."""
-    vocabulary = _Vocabulary()
-    for text in texts:
-        words = WORD.findall(text) or text.split()
-        hashes = np.fromiter(map(vocabulary.__getitem__, words), dtype=np.uint64, count=len(words))
-        width = min(ngram, len(words))
-        # The width is mixed in: a short text never equals an n-gram of a longer one by accident.
-        rolled = np.full(max(len(words) - width + 1, 1), width, dtype=np.uint64)
-        for offset in range(width):
-            rolled = _mix(rolled ^ hashes[offset : offset + len(rolled)])
-        yield np.unique(rolled)
+def _representatives(roots: Labels, ids: Sequence[str] | None) -> list[int | None]:
+    """For each text the first (or the one with the smallest id) of its cluster, or None if it is that itself."""
+    order = range(len(roots)) if ids is None else sorted(range(len(roots)), key=ids.__getitem__)
+    kept: dict[int, int] = {}
+    cluster_of = roots.tolist()
+    for index in order:
+        kept.setdefault(cluster_of[index], index)
+    return [None if kept[root] == index else kept[root] for index, root in enumerate(cluster_of)]
 
 
-class _Vocabulary(dict[str, int]):
-    """64-bit hashes of words, the same on every machine, worked out once a word."""
+class _Hasher:
+    """Hashes chunks of texts; one a process, for its vocabulary."""
 
-    def __missing__(self, word: str) -> int:
-        digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        self[word] = value = int.from_bytes(digest, "little")
-        return value
+    def __init__(self, ngram: int, words: Words, num_perm: int, band_rows: int | None) -> None:
+        self._shingler = Shingler(ngram, words)
+        self._num_perm = num_perm
+        self._band_rows = band_rows
 
-
-def _mix(values: Hashes) -> Hashes:
-    """The finaliser of SplitMix64: an invertible scramble, so that order inside an n-gram counts."""
-    mixed = values + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    def __call__(self, texts: Sequence[str]) -> tuple[Shingles, BandKeys]:
+        shingles = self._shingler.shingles(texts)
+        if self._band_rows is None:
+            return shingles, np.empty((len(texts), 0), np.uint32)
+        return shingles, band_keys(shingles, self._num_perm, self._band_rows)
 
 
-def _sketch(shingles: Sequence[Hashes], num_perm: int) -> Sketches:
-    """MinHash sketches, one row a text, made in chunks to bound the memory of the conversion."""
-    from rensa import RMinHash
+class _Worker:
+    """The hasher of this process."""
 
-    sketches = np.empty((len(shingles), num_perm), dtype=np.uint32)
-    for start in range(0, len(shingles), SKETCH_ROWS):
-        chunk = shingles[start : start + SKETCH_ROWS]
-        offsets = np.zeros(len(chunk) + 1, dtype=np.uint64)
-        np.cumsum([len(hashes) for hashes in chunk], out=offsets[1:])
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(np.concatenate(chunk), offsets, num_perm, SKETCH_SEED)
-        sketches[start : start + len(chunk)] = matrix.to_rows()
-    return sketches
+    hasher: _Hasher
 
+    @classmethod
+    def start(cls, make: "partial[_Hasher]") -> None:
+        cls.hasher = make()
 
-def _candidate_groups(sketches: Sketches, band_rows: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Groups of at least two texts whose sketches agree in a whole band; each group is in ascending order."""
-    for start in range(0, sketches.shape[1] - band_rows + 1, band_rows):
-        band = np.ascontiguousarray(sketches[:, start : start + band_rows])
-        keys = band.view(np.dtype((np.void, band.dtype.itemsize * band_rows))).ravel()
-        order = np.argsort(keys, kind="stable")
-        is_new = np.concatenate(([True], keys[order[1:]] != keys[order[:-1]], [True]))
-        borders = np.flatnonzero(is_new)
-        for group in np.flatnonzero(np.diff(borders) > 1):
-            yield order[borders[group] : borders[group + 1]]
+    @classmethod
+    def hashed(cls, texts: Sequence[str]) -> tuple[Shingles, BandKeys]:
+        return cls.hasher(texts)
 
 
-def _join_similar(
-    group: npt.NDArray[np.int64],
-    rows: Sequence[int],
-    shingles: Sequence[Hashes],
-    jaccard: float,
-    clusters: "_Clusters",
-) -> None:
-    """Verify the pairs of a group. Pairs that are in one cluster already need no look: the clusters are the same."""
-    members = group.tolist()
-    for position, right in enumerate(members[1:], start=1):
-        for left in members[:position]:
-            if clusters.root(rows[left]) == clusters.root(rows[right]):
-                continue
-            if _is_similar(shingles[left], shingles[right], jaccard):
-                clusters.join(rows[left], rows[right])
+def _hashed(texts: Sequence[str], make: "partial[_Hasher]", num_workers: int) -> tuple[Shingles, BandKeys]:
+    """N-gram sets and band keys of all texts, in their order."""
+    chunks = (texts[start : start + CHUNK_TEXTS] for start in range(0, len(texts), CHUNK_TEXTS))
+    if num_workers == 1 or len(texts) <= INLINE_TEXTS:
+        parts = list(map(make(), chunks))
+    else:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(num_workers, context, initializer=_Worker.start, initargs=(make,)) as pool:
+            parts = list(itertools.chain.from_iterable(pool.map(_Worker.hashed, batch) for batch in _batches(chunks)))
+    if not parts:
+        return joined([]), np.empty((0, 0), np.uint32)
+    return joined([part for part, _ in parts]), np.concatenate([keys for _, keys in parts])
 
 
-def _is_similar(left: Hashes, right: Hashes, jaccard: float) -> bool:
-    fewer, more = sorted((len(left), len(right)))
-    if fewer < jaccard * more:
-        return False
-    shared = len(np.intersect1d(left, right, assume_unique=True))
-    return shared >= jaccard * (fewer + more - shared)
+def _batches(chunks: Iterator[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
+    """A bounded number of chunks at a time: what is sent to the workers is held twice."""
+    while batch := list(itertools.islice(chunks, 16)):
+        yield batch
+
+
+def _join_equal(shingles: Shingles, labels: "_Clusters") -> None:
+    first: dict[bytes, int] = {}
+    pairs = [(first.setdefault(shingles.of(row).tobytes(), row), row) for row in range(len(shingles))]
+    left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    labels.join(left, right)
+
+
+def _join_similar(shingles: Shingles, keys: BandKeys, jaccard: float, labels: "_Clusters") -> None:
+    """Join the texts of all pairs that share a band and are similar.
+
+    In a group of texts that share a band, neighbours are compared first, then texts that are two places apart, and so
+    on; pairs that are in one cluster by then need no look, since the clusters stay the same.
+    """
+    for band in range(keys.shape[1]):
+        rows, groups = _groups(keys[:, band])
+        distance = 1
+        while len(rows):
+            left, right = rows[:-distance], rows[distance:]
+            is_pair = groups[:-distance] == groups[distance:]
+            is_pair[is_pair] = labels.roots(left[is_pair]) != labels.roots(right[is_pair])
+            # A pair that shares an earlier band has been compared there.
+            left, right = left[is_pair], right[is_pair]
+            is_new = ~_share_a_band(keys, left, right, band)
+            labels.join(*_similar(shingles, left[is_new], right[is_new], jaccard))
+            distance += 1
+            rows, groups = _open_groups(rows, groups, labels, distance)
+
+
+def _groups(key: npt.NDArray[np.uint32]) -> tuple[Offsets, Offsets]:
+    """The rows of all groups of at least two equal keys, group by group, and the number of each row's group."""
+    order = np.argsort(key, kind="stable")
+    ordered = key[order]
+    is_new = np.concatenate([np.ones(min(len(ordered), 1), np.bool_), ordered[1:] != ordered[:-1]])
+    group = np.cumsum(is_new) - 1
+    is_shared = np.bincount(group)[group] > 1 if len(group) else is_new
+    return order[is_shared], group[is_shared]
+
+
+def _open_groups(rows: Offsets, groups: Offsets, labels: "_Clusters", distance: int) -> tuple[Offsets, Offsets]:
+    """The rows of the groups that hold more than `distance` texts, not all in one cluster."""
+    roots = labels.roots(rows)
+    starts = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]]))
+    sizes = np.diff(np.append(starts, len(rows)))
+    is_open = (np.minimum.reduceat(roots, starts) != np.maximum.reduceat(roots, starts)) & (sizes > distance)
+    is_left = np.repeat(is_open, sizes)
+    return rows[is_left], groups[is_left]
+
+
+def _share_a_band(keys: BandKeys, left: Offsets, right: Offsets, num_bands: int) -> npt.NDArray[np.bool_]:
+    shared = np.zeros(len(left), np.bool_)
+    for start in range(0, len(left), VERIFIED_TOGETHER):
+        part = slice(start, start + VERIFIED_TOGETHER)
+        shared[part] = (keys[left[part], :num_bands] == keys[right[part], :num_bands]).any(axis=1)
+    return shared
+
+
+def _similar(shingles: Shingles, left: Offsets, right: Offsets, jaccard: float) -> Pairs:
+    """Those of some pairs whose n-gram sets are at least `jaccard` similar, by counting what they share."""
+    sizes = shingles.sizes
+    fewer, more = np.minimum(sizes[left], sizes[right]), np.maximum(sizes[left], sizes[right])
+    is_similar = fewer >= jaccard * more
+    for start in range(0, len(left), VERIFIED_TOGETHER):
+        chosen = np.flatnonzero(is_similar[start : start + VERIFIED_TOGETHER]) + start
+        shared = _num_shared(shingles, left[chosen], right[chosen])
+        is_similar[chosen] = shared >= jaccard * (fewer[chosen] + more[chosen] - shared)
+    return left[is_similar], right[is_similar]
+
+
+def _num_shared(shingles: Shingles, left: Offsets, right: Offsets) -> Offsets:
+    """How many n-grams the texts of each of at most 65,536 pairs share."""
+    keys = []
+    for rows in (left, right):
+        hashes, owner = shingles.gathered(rows)
+        keys.append((owner.astype(np.uint64) << np.uint64(HASH_BITS)) | hashes)
+    ordered = np.sort(np.concatenate(keys))
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]] >> np.uint64(HASH_BITS)
+    return np.bincount(repeated.astype(np.int64), minlength=len(left))
 
 
 class _Clusters:
     """Union-find over row numbers; the root of a cluster is its smallest row."""
 
     def __init__(self, size: int) -> None:
-        self._parent = list(range(size))
+        self._parent: Labels = np.arange(size)
 
-    def root(self, row: int) -> int:
-        while self._parent[row] != row:
-            self._parent[row] = self._parent[self._parent[row]]
-            row = self._parent[row]
+    def roots(self, rows: Offsets) -> Labels:
+        """The root of each row's cluster; the paths are shortened on the way."""
+        roots = self._parent[rows]
+        while not np.array_equal(above := self._parent[roots], roots):
+            roots = above
+        self._parent[rows] = roots
+        return roots
+
+    def join(self, left: Offsets, right: Offsets) -> None:
+        """Join the clusters of the rows of each pair."""
+        parent = self._parent
+        for pair in zip(left.tolist(), right.tolist(), strict=True):
+            first, second = sorted(map(self._root, pair))
+            parent[second] = first
+
+    def _root(self, row: int) -> int:
+        parent = self._parent
+        while (above := int(parent[row])) != row:
+            parent[row] = parent[above]
+            row = above
         return row
-
-    def join(self, left: int, right: int) -> None:
-        first, second = sorted((self.root(left), self.root(right)))
-        self._parent[second] = first

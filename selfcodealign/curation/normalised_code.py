@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from selfcodealign.curation.shingles import words_of
+
 FENCED = re.compile(r"^[ \t]*(```+|~~~+)[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
 DEFINITION = re.compile(r"([ \t]*)(?:async[ \t]+def|def|class)\b")
+BRACKETS = {"[", "]", "(", ")"}
 IGNORED_FIELDS = {
     "annotation",
     "returns",
@@ -62,6 +65,23 @@ def normalised_functions(code: str) -> list[NormalisedFunction]:
         return [_normalised(node, bound) for node in nodes]
     except RecursionError:
         return []
+
+
+def normalised_words(code: str) -> list[str]:
+    """The words of a piece of code in normal form, for its n-grams: one a syntax node, name or constant.
+
+    Imports, comments, docstrings, annotations and decorators are left out. All names that the code binds itself are the
+    same word, so that an inserted line does not change those after it. Code that does not parse keeps its own words.
+    """
+    module = parse_python(code)
+    if module is None:
+        return words_of(code)
+    try:
+        writer = _Writer(_bound_names(module), is_ordered=False)
+        writer.write([node for node in module.body if not isinstance(node, ast.Import | ast.ImportFrom)])
+    except RecursionError:
+        return words_of(code)
+    return [part for part in writer.parts if part not in BRACKETS] or words_of(code)
 
 
 def python_blocks(text: str) -> list[str]:
@@ -119,10 +139,11 @@ def _normalised(function: ast.FunctionDef | ast.AsyncFunctionDef, bound: set[str
 class _Writer:
     """Serialises a syntax tree without what does not count."""
 
-    def __init__(self, bound: set[str]) -> None:
+    def __init__(self, bound: set[str], *, is_ordered: bool = True) -> None:
         self.parts: list[str] = []
         self.num_nodes = 0
         self._bound = bound
+        self._is_ordered = is_ordered
         self._order: dict[str, int] = {}
 
     def write(self, value: Any) -> None:
@@ -165,6 +186,8 @@ class _Writer:
     def _name(self, name: str) -> str:
         if name not in self._bound:
             return name
+        if not self._is_ordered:
+            return "$"
         return f"${self._order.setdefault(name, len(self._order))}"
 
 

@@ -1,5 +1,6 @@
 """Near-duplicates: the same clusters as an exact comparison, whatever the order and however short the texts."""
 
+import importlib
 import random
 import re
 
@@ -7,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selfcodealign.curation import near_duplicates
-from selfcodealign.curation.near_duplicates import rows_per_band
+from selfcodealign.curation import near_duplicate_code, near_duplicates
+from selfcodealign.curation.bands import rows_per_band
+from selfcodealign.curation.normalised_code import normalised_words
+from selfcodealign.curation.shingles import Shingler, words_of
 
 
 def exact_clusters(texts: list[str], jaccard: float, ngram: int) -> list[int | None]:
@@ -81,6 +84,92 @@ def test_partition_does_not_depend_on_the_order_of_the_texts() -> None:
         return {frozenset(cluster) for cluster in clusters.values()}
 
     assert partition(list(range(len(texts)))) == partition(order)
+
+
+def test_smallest_id_of_a_cluster_stays_in_any_order_of_the_texts() -> None:
+    generator = random.Random(9)
+    rows = [(f"{generator.getrandbits(64):016x}", text) for text in edited_texts(generator, 30, 4)]
+
+    def kept(ordered: list[tuple[str, str]]) -> set[str]:
+        ids = [row[0] for row in ordered]
+        found = near_duplicates([row[1] for row in ordered], jaccard=0.5, ids=ids)
+        assert all(first is None or ids[first] < ids[index] for index, first in enumerate(found))
+        return {row for row, first in zip(ids, found, strict=True) if first is None}
+
+    expected = kept(rows)
+    assert 0 < len(expected) < len(rows)
+    for _ in range(3):
+        generator.shuffle(rows)
+        assert kept(rows) == expected
+
+
+def test_clusters_do_not_depend_on_the_number_of_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("selfcodealign.curation.near_duplicates")
+    texts = edited_texts(random.Random(11), num_originals=60, num_copies=4)
+    expected = near_duplicates(texts, jaccard=0.5)
+    monkeypatch.setattr(module, "INLINE_TEXTS", 10)
+    monkeypatch.setattr(module, "CHUNK_TEXTS", 17)
+    assert near_duplicates(texts, jaccard=0.5) == expected
+    assert near_duplicates(texts, jaccard=0.5, num_workers=2) == expected
+
+
+def test_many_texts_that_share_a_part_and_are_not_similar_stay_apart() -> None:
+    generator = random.Random(2)
+    shared = " ".join(f"shared{number}" for number in range(12))
+    texts = [f"{shared} " + " ".join(f"w{generator.getrandbits(20)}" for _ in range(24)) for _ in range(300)]
+    assert near_duplicates(texts, jaccard=0.5) == [None] * len(texts)
+    assert near_duplicates([*texts, texts[7] + " x"], jaccard=0.5)[-1] == 7
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(alphabet="ab_\u00e9 .+\n\x1c", max_size=12), max_size=6), st.integers(1, 4))
+def test_n_gram_sets_are_those_of_the_words_in_any_company(texts: list[str], ngram: int) -> None:
+    assert all(words_of(text) == (re.findall(r"\w+", text) or text.split()) for text in texts)
+    together = Shingler(ngram).shingles(texts)
+    for index, text in enumerate(texts):
+        alone = Shingler(ngram).shingles([text])
+        words = words_of(text)
+        width = min(ngram, len(words))
+        expected = {tuple(words[start : start + width]) for start in range(max(len(words) - width + 1, 1))}
+        assert together.of(index).tolist() == alone.of(0).tolist()
+        assert len(alone.of(0)) == len(expected)
+
+
+SMALLEST = """
+import math
+def smallest(numbers, limit):
+    best = math.inf
+    for number in numbers:
+        if number > limit and number < best:
+            best = number
+    return best if best < math.inf else None
+"""
+SMALLEST_RENAMED = """
+from typing import Any
+import math
+
+def lowest_above(xs: list[float], bar: float) -> Any:
+    'Another text.'
+    found = math.inf  # nothing yet
+    for x in xs:
+        if x > bar and x < found:
+            found = x
+    return found if found < math.inf else None
+"""
+CHANGED = SMALLEST.replace("number > limit and number < best", "limit(number)").replace("else None", "else sum(best)")
+
+
+def test_renamed_code_is_a_near_duplicate_in_normal_form_only() -> None:
+    codes = [SMALLEST, SMALLEST_RENAMED, "def f(:", CHANGED]
+    assert near_duplicate_code(codes, jaccard=0.7, normalised_jaccard=None) == [None] * 4
+    assert near_duplicate_code(codes, jaccard=0.7, normalised_jaccard=0.9) == [None, 0, None, None]
+    assert normalised_words(SMALLEST) == normalised_words(SMALLEST_RENAMED)
+    assert normalised_words("def f(:") == ["def", "f"]
+
+
+def test_twin_of_a_twin_leads_to_what_is_kept() -> None:
+    codes = [SMALLEST, SMALLEST_RENAMED, SMALLEST_RENAMED + "\n# a remark"]
+    assert near_duplicate_code(codes, jaccard=0.7, normalised_jaccard=0.9) == [None, 0, 0]
 
 
 def test_representative_is_an_earlier_kept_text() -> None:
