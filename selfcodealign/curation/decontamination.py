@@ -4,20 +4,31 @@ Five looks at each row, from the plainest copy to a disguised one. Each has a le
 says (`return True`, an import, "given a list of integers") proves nothing.
 """
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from selfcodealign.curation.normalised_code import NormalisedFunction, normalised_functions, parse_python, python_blocks
+import numpy as np
+
+from selfcodealign.curation.needles import Needles, character_hashes, contained, windows
+from selfcodealign.curation.normalised_code import (
+    NormalisedFunction,
+    functions_of,
+    normalised_functions,
+    parse_python,
+    python_modules,
+)
+from selfcodealign.curation.shingles import WORD, Hashes, Vocabulary
 from selfcodealign.evaluation import BenchmarkText
 
-WORD = re.compile(r"\w+")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n\s*\n")
 EXAMPLES = re.compile(r"^\s*(?:>>>|assert\b|(?:for )?examples?\b\s*\d*\s*:?|\[?(?:input|output)\b.*:)", re.I | re.M)
 CODE_LINE = re.compile(r"\s*(?:>>>|def |class |assert )")
 MATCHED_CHARACTERS = 200
+MAX_TASKS = 4  # of a benchmark that may share a sentence or line: what more of them share is their form
 
 
 class How(StrEnum):
@@ -63,7 +74,11 @@ class DecontaminationSettings:
         ngram: words of an n-gram.
         min_ngrams: n-grams that description or solution shares with the row.
         min_ngram_share: share of the n-grams of description or solution that the row holds, above 0 to 1.
-        min_ast_nodes: syntax nodes of a solution's function.
+        min_ast_nodes: syntax nodes of a solution's function or class.
+        min_nested_ast_nodes: syntax nodes of a method, or of a function inside another; short ones are alike.
+
+    Raises:
+        ValueError: a length is out of range.
     """
 
     min_sentence_words: int = 8
@@ -73,14 +88,20 @@ class DecontaminationSettings:
     min_ngrams: int = 4
     min_ngram_share: float = 0.5
     min_ast_nodes: int = 12
+    min_nested_ast_nodes: int = 40
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.min_ngram_share <= 1.0 or self.ngram < 1 or self.min_ngrams < 1:
+            raise ValueError(f"ngram {self.ngram}, {self.min_ngrams} or share {self.min_ngram_share} is out of range")
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What a needle comes from: the task, and the text to show for it."""
+    """What a needle comes from: the task, the way of finding it, and the text to show for it."""
 
     benchmark: str
     task_id: str
+    how: How
     text: str
 
 
@@ -95,14 +116,15 @@ class Decontaminator:
             settings: least lengths of a match; None for the defaults.
         """
         self._settings = settings or DecontaminationSettings()
-        self._sentences = _Needles(self._settings.min_sentence_words)
-        self._lines = _Needles(self._settings.min_line_chars)
-        self._solutions = _Needles(self._settings.min_solution_chars)
+        self._vocabulary = Vocabulary()
+        self._sentences: Needles[_Source] = Needles(self._settings.min_sentence_words)
+        self._code: Needles[_Source] = Needles(min(self._settings.min_line_chars, self._settings.min_solution_chars))
         self._functions: dict[str, list[_Source]] = {}
-        self._ngrams: dict[tuple[str, ...], set[int]] = {}
+        self._ngrams: dict[int, list[int]] = {}
         self._ngram_sources: list[tuple[_Source, int]] = []
         for entry in benchmarks:
             self._add(entry)
+        self._ngram_keys = np.sort(np.fromiter(self._ngrams, np.uint64, len(self._ngrams)))
 
     def hits(self, row_id: str, text: str) -> list[Hit]:
         """The benchmark tasks whose text a row holds.
@@ -114,20 +136,19 @@ class Decontaminator:
         Returns:
             At most one hit for a task and a way (the longest match), ordered by benchmark, task and way.
         """
-        words = tuple(WORD.findall(text.lower()))
+        words = tuple(words_in(text))
+        hashes = self._vocabulary.hashes(words)
         squeezed = squeeze(text)
-        found = {
-            How.PROMPT_TEXT: self._sentences.find(words),
-            How.PROMPT_LINE: self._lines.find(squeezed),
-            How.SOLUTION_TEXT: self._solutions.find(squeezed),
-            How.NGRAM_OVERLAP: self._overlapping(words),
-            How.SOLUTION_AST: self._equal_functions(text),
-        }
+        found = itertools.chain(
+            _found(self._sentences, words, hashes),
+            _found(self._code, squeezed, character_hashes(squeezed)),
+            self._overlapping(hashes),
+            self._equal_functions(text),
+        )
         longest: dict[tuple[str, str, How], str] = {}
-        for how, sources in found.items():
-            for source in sources:
-                key = (source.benchmark, source.task_id, how)
-                longest[key] = max(longest.get(key, ""), source.text, key=lambda shown: (len(shown), shown))
+        for source in found:
+            key = (source.benchmark, source.task_id, source.how)
+            longest[key] = max(longest.get(key, ""), source.text, key=lambda shown: (len(shown), shown))
         return [
             Hit(id=row_id, benchmark=benchmark, task_id=task_id, how=how, matched=_one_line(shown))
             for (benchmark, task_id, how), shown in sorted(longest.items())
@@ -136,41 +157,60 @@ class Decontaminator:
     def _add(self, entry: BenchmarkText) -> None:
         description = describe(entry.docstring or entry.prompt)
         for sentence in _sentences(description):
-            self._sentences.add(tuple(WORD.findall(sentence.lower())), _source(entry, sentence))
+            self._add_sentence(sentence, _source(entry, How.PROMPT_TEXT, sentence))
         for line in filter(CODE_LINE.match, entry.prompt.splitlines()):
-            self._lines.add(squeeze(line), _source(entry, line))
-        self._solutions.add(squeeze(entry.solution), _source(entry, entry.solution))
+            self._add_code(line, self._settings.min_line_chars, _source(entry, How.PROMPT_LINE, line))
+        solution = _source(entry, How.SOLUTION_TEXT, entry.solution)
+        self._add_code(entry.solution, self._settings.min_solution_chars, solution)
         self._add_ngrams(entry, description)
         self._add_ngrams(entry, entry.solution)
         for function in _solution_functions(entry):
-            if function.num_nodes >= self._settings.min_ast_nodes:
-                self._functions.setdefault(function.key, []).append(_source(entry, f"function {function.name}"))
+            least = self._settings.min_nested_ast_nodes if function.is_nested else self._settings.min_ast_nodes
+            if function.num_nodes >= least:
+                source = _source(entry, How.SOLUTION_AST, f"function {function.name}")
+                self._functions.setdefault(function.key, []).append(source)
+
+    def _add_sentence(self, sentence: str, source: _Source) -> None:
+        words = tuple(words_in(sentence))
+        # Rows of numbers, as in examples of inputs, are no sentences: they occur in honest code.
+        is_prose = 2 * sum(word.isalpha() for word in words) >= len(words)
+        if is_prose and len(words) >= self._settings.min_sentence_words:
+            self._sentences.add(words, self._vocabulary.hashes(words), source)
+
+    def _add_code(self, code: str, least: int, source: _Source) -> None:
+        squeezed = squeeze(code)
+        if len(squeezed) >= least:
+            self._code.add(squeezed, character_hashes(squeezed), source)
 
     def _add_ngrams(self, entry: BenchmarkText, text: str) -> None:
-        ngrams = set(self._ngrams_of(tuple(WORD.findall(text.lower()))))
+        ngrams = np.unique(windows(self._vocabulary.hashes(words_in(text)), self._settings.ngram)).tolist()
         for ngram in ngrams:
-            self._ngrams.setdefault(ngram, set()).add(len(self._ngram_sources))
-        self._ngram_sources.append((_source(entry, text), len(ngrams)))
+            self._ngrams.setdefault(ngram, []).append(len(self._ngram_sources))
+        self._ngram_sources.append((_source(entry, How.NGRAM_OVERLAP, text), len(ngrams)))
 
-    def _ngrams_of(self, words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        size = self._settings.ngram
-        return (words[start : start + size] for start in range(len(words) - size + 1))
-
-    def _overlapping(self, words: tuple[str, ...]) -> Iterator[_Source]:
+    def _overlapping(self, hashes: Hashes) -> Iterator[_Source]:
+        ngrams = windows(hashes, self._settings.ngram)
         shared: Counter[int] = Counter()
-        for ngram in self._ngrams.keys() & set(self._ngrams_of(words)):
+        for ngram in set(ngrams[contained(ngrams, self._ngram_keys)].tolist()):
             shared.update(self._ngrams[ngram])
         for index, count in shared.items():
             source, total = self._ngram_sources[index]
             if count >= self._settings.min_ngrams and count >= self._settings.min_ngram_share * total:
                 shown = f"{count} of {total} {self._settings.ngram}-grams of: {source.text}"
-                yield _Source(source.benchmark, source.task_id, shown)
+                yield replace(source, text=shown)
 
     def _equal_functions(self, text: str) -> Iterator[_Source]:
-        for block in python_blocks(text):
-            for function in normalised_functions(block):
+        for module in python_modules(text):
+            for function in functions_of(module):
                 for source in self._functions.get(function.key, ()):
-                    yield _Source(source.benchmark, source.task_id, f"{source.text} (here {function.name})")
+                    yield replace(source, text=f"{source.text} (here {function.name})")
+
+
+def _found(needles: Needles[_Source], items: Sequence[str], hashes: Hashes) -> Iterator[_Source]:
+    """The sources of the needles in a text, but for what many tasks of a benchmark share: it names none of them."""
+    for needle in needles.find(items, hashes):
+        tasks = Counter(benchmark for benchmark, _ in {(source.benchmark, source.task_id) for source in needle.sources})
+        yield from (source for source in needle.sources if tasks[source.benchmark] <= MAX_TASKS)
 
 
 def decontaminate(
@@ -195,6 +235,11 @@ def decontaminate(
         yield from decontaminator.hits(row_id, text)
 
 
+def words_in(text: str) -> list[str]:
+    """The lower-case words of a text."""
+    return WORD.findall(text.lower())
+
+
 def squeeze(text: str) -> str:
     """A text without any whitespace, so that layout does not hide a copy."""
     return "".join(text.split())
@@ -216,30 +261,10 @@ def _solution_functions(entry: BenchmarkText) -> list[NormalisedFunction]:
     return normalised_functions(entry.solution if module is not None else entry.prompt + entry.solution)
 
 
-def _source(entry: BenchmarkText, text: str) -> _Source:
-    return _Source(entry.benchmark, entry.task_id, text)
+def _source(entry: BenchmarkText, how: How, text: str) -> _Source:
+    return _Source(entry.benchmark, entry.task_id, how, text)
 
 
 def _one_line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= MATCHED_CHARACTERS else f"{line[: MATCHED_CHARACTERS - 3]}..."
-
-
-class _Needles:
-    """Sequences (of words, or of characters) to be found inside a longer one, indexed by their first `size` items."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._by_start: dict[Sequence[str], dict[Sequence[str], list[_Source]]] = {}
-
-    def add(self, needle: Sequence[str], source: _Source) -> None:
-        """Index a needle; one that is too short to prove anything is left out."""
-        if len(needle) >= self._size:
-            self._by_start.setdefault(needle[: self._size], {}).setdefault(needle, []).append(source)
-
-    def find(self, haystack: Sequence[str]) -> Iterator[_Source]:
-        """The sources of the needles that occur in `haystack` without a gap."""
-        for start in range(len(haystack) - self._size + 1):
-            for needle, sources in self._by_start.get(haystack[start : start + self._size], {}).items():
-                if haystack[start : start + len(needle)] == needle:
-                    yield from sources

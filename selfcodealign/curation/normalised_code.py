@@ -4,7 +4,7 @@ import ast
 import re
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,16 @@ from selfcodealign.curation.shingles import words_of
 
 FENCED = re.compile(r"^[ \t]*(```+|~~~+)[^\n]*\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
 DEFINITION = re.compile(r"([ \t]*)(?:async[ \t]+def|def|class)\b")
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+BINDERS: dict[type[ast.AST], str] = {
+    ast.FunctionDef: "name",
+    ast.AsyncFunctionDef: "name",
+    ast.ClassDef: "name",
+    ast.arg: "arg",
+    ast.ExceptHandler: "name",
+    ast.MatchAs: "name",
+    ast.MatchStar: "name",
+}
 BRACKETS = {"[", "]", "(", ")"}
 IGNORED_FIELDS = {
     "annotation",
@@ -33,11 +43,13 @@ class NormalisedFunction:
         name: its name as written.
         key: its body in normal form; equal keys mean a renamed or reformatted copy.
         num_nodes: syntax nodes in it (docstring, annotations and contexts aside): how much an equal key proves.
+        is_nested: it stands inside a function or class.
     """
 
     name: str
     key: str
     num_nodes: int
+    is_nested: bool
 
 
 def parse_python(code: str) -> ast.Module | None:
@@ -51,20 +63,31 @@ def parse_python(code: str) -> ast.Module | None:
 
 
 def normalised_functions(code: str) -> list[NormalisedFunction]:
-    """All functions of a piece of code, nested ones and methods too, in normal form.
+    """All functions and classes of a piece of code, nested ones and methods too, in normal form.
 
     Every name that the code binds itself (arguments, variables, functions, classes; not what it imports) is replaced by
     the order of its first occurrence in the function. Code that does not parse gives no functions.
     """
     module = parse_python(code)
-    if module is None:
-        return []
+    return [] if module is None else functions_of(module)
+
+
+def functions_of(module: ast.Module) -> list[NormalisedFunction]:
+    """All functions and classes of a module in normal form; none if it is nested too deeply."""
     try:
         bound = _bound_names(module)
-        nodes = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-        return [_normalised(node, bound) for node in nodes]
+        return [_normalised(node, bound, is_nested=is_nested) for node, is_nested in _definitions_in(module.body)]
     except RecursionError:
         return []
+
+
+def _definitions_in(body: Iterable[ast.AST], *, is_nested: bool = False) -> Iterator[tuple[Definition, bool]]:
+    for node in body:
+        if isinstance(node, Definition):
+            yield node, is_nested
+            yield from _definitions_in(node.body, is_nested=True)
+        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case) and not isinstance(node, ast.Expr):
+            yield from _definitions_in(ast.iter_child_nodes(node), is_nested=is_nested)
 
 
 def normalised_words(code: str) -> list[str]:
@@ -78,23 +101,24 @@ def normalised_words(code: str) -> list[str]:
         return words_of(code)
     try:
         writer = _Writer(_bound_names(module), is_ordered=False)
-        writer.write([node for node in module.body if not isinstance(node, ast.Import | ast.ImportFrom)])
+        writer.write(module.body)
     except RecursionError:
         return words_of(code)
     return [part for part in writer.parts if part not in BRACKETS] or words_of(code)
 
 
-def python_blocks(text: str) -> list[str]:
-    """The pieces of a text that may be Python: its fenced blocks, else the whole text, else its definitions.
+def python_modules(text: str) -> list[ast.Module]:
+    """The pieces of a text that are Python: its fenced blocks, else the whole text, else its definitions.
 
     A piece that does not parse as a whole is cut into its functions and classes by indentation, so that one broken
     line does not hide a copied function beside it.
     """
     fenced = [match.group(2) for match in FENCED.finditer(text)]
-    pieces: list[str] = []
+    modules: list[ast.Module | None] = []
     for block in fenced or [text]:
-        pieces += [block] if parse_python(block) is not None else _definitions(block)
-    return pieces
+        whole = parse_python(block)
+        modules += [whole] if whole is not None else map(parse_python, _definitions(block))
+    return [module for module in modules if module is not None]
 
 
 def _definitions(text: str) -> Iterator[str]:
@@ -119,21 +143,18 @@ def _bound_names(module: ast.Module) -> set[str]:
     """Names that the code gives to things itself: those may be renamed without changing what it does."""
     bound: set[str] = set()
     for node in ast.walk(module):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            bound.add(node.name)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        name = BINDERS.get(type(node))
+        if name is not None:
+            bound.add(getattr(node, name) or "")
+        elif type(node) is ast.Name and type(node.ctx) is not ast.Load:
             bound.add(node.id)
-        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-            bound.add(node.name)
     return bound
 
 
-def _normalised(function: ast.FunctionDef | ast.AsyncFunctionDef, bound: set[str]) -> NormalisedFunction:
+def _normalised(node: Definition, bound: set[str], *, is_nested: bool) -> NormalisedFunction:
     writer = _Writer(bound)
-    writer.write(function)
-    return NormalisedFunction(function.name, "".join(writer.parts), writer.num_nodes)
+    writer.write(node)
+    return NormalisedFunction(node.name, "".join(writer.parts), writer.num_nodes, is_nested)
 
 
 class _Writer:
@@ -152,7 +173,7 @@ class _Writer:
         elif isinstance(value, list):
             self.parts.append("[")
             for item in value:
-                if not _is_text_statement(item):
+                if not _is_left_out(item):
                     self.write(item)
             self.parts.append("]")
         elif isinstance(value, str):
@@ -191,6 +212,8 @@ class _Writer:
         return f"${self._order.setdefault(name, len(self._order))}"
 
 
-def _is_text_statement(node: Any) -> bool:
-    """A docstring, or a string that stands for a comment."""
+def _is_left_out(node: Any) -> bool:
+    """A docstring, a string that stands for a comment, or an import, which may stand anywhere."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return True
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -79,20 +79,16 @@ class Shingler:
         """Make n-gram sets of `ngram` words, which `words` cuts a text into."""
         self._ngram = ngram
         self._words = words
-        self._vocabulary = _Vocabulary()
+        self._vocabulary = Vocabulary()
 
     def shingles(self, texts: Sequence[str]) -> Shingles:
         """The n-gram sets of at most `CHUNK_TEXTS` texts.
 
         A text of fewer words than an n-gram has one n-gram, of all its words.
         """
-        if len(self._vocabulary) > MAX_VOCABULARY:
-            self._vocabulary.clear()
         listed = [self._words(text) for text in texts]
         counts = np.fromiter(map(len, listed), np.int64, len(listed))
-        total = int(counts.sum())
-        flat = map(self._vocabulary.__getitem__, itertools.chain.from_iterable(listed))
-        hashes = np.fromiter(flat, np.uint64, total)
+        hashes = self._vocabulary.hashes(list(itertools.chain.from_iterable(listed)))
         return self._distinct(*self._rolled(hashes, counts), len(texts))
 
     def _rolled(self, hashes: Hashes, counts: Offsets) -> tuple[Hashes, Offsets]:
@@ -122,8 +118,14 @@ class Shingler:
         return Shingles(keys & np.uint64((1 << HASH_BITS) - 1), _offsets(sizes))
 
 
-class _Vocabulary(dict[str, int]):
+class Vocabulary(dict[str, int]):
     """64-bit hashes of words, the same on every machine, worked out once a word."""
+
+    def hashes(self, words: Sequence[str]) -> Hashes:
+        """The hash of each word. What is remembered is bounded."""
+        if len(self) > MAX_VOCABULARY:
+            self.clear()
+        return np.fromiter(map(self.__getitem__, words), np.uint64, len(words))
 
     def __missing__(self, word: str) -> int:
         digest = hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -7,6 +7,14 @@ from selfcodealign.evaluation.benchmarks import (
     load_benchmark,
     load_benchmark_texts,
 )
+from selfcodealign.evaluation.other_benchmarks import (
+    OTHER_BENCHMARKS,
+    OtherFile,
+    find_others,
+    load_all_texts,
+    texts_in,
+    write_others,
+)
 from selfcodealign.evaluation.result import EvaluationResult, SampleResult, read_passes
 from selfcodealign.evaluation.samples import Sample, SampleSet, group_samples, read_samples, write_samples
 from selfcodealign.evaluation.scoring import ScoringLimits, check_references, evaluate_samples
@@ -15,12 +23,14 @@ from selfcodealign.evaluation.sources import OVERRIDE_VARIABLES, import_benchmar
 from selfcodealign.evaluation.statistics import Comparison, compare, mean_pass_at_k, pass_at_k, wilson_interval
 
 __all__ = [
+    "OTHER_BENCHMARKS",
     "OVERRIDE_VARIABLES",
     "Benchmark",
     "BenchmarkInfo",
     "BenchmarkText",
     "Comparison",
     "EvaluationResult",
+    "OtherFile",
     "Sample",
     "SampleResult",
     "SampleSet",
@@ -29,9 +39,11 @@ __all__ = [
     "check_references",
     "compare",
     "evaluate_samples",
+    "find_others",
     "generate_solutions",
     "group_samples",
     "import_benchmarks",
+    "load_all_texts",
     "load_benchmark",
     "load_benchmark_texts",
     "mean_pass_at_k",
@@ -39,6 +51,8 @@ __all__ = [
     "pass_at_k",
     "read_passes",
     "read_samples",
+    "texts_in",
     "wilson_interval",
+    "write_others",
     "write_samples",
 ]

@@ -3,7 +3,7 @@
 `collect_seeds` reads `Source`s and extracts whole functions; `filter_seeds` applies the method's quality filters.
 """
 
-from selfcodealign.seeds.benchmark_text import BenchmarkTask, BenchmarkTexts
+from selfcodealign.seeds.benchmark_text import BenchmarkTexts
 from selfcodealign.seeds.collection import Collected, collect_seeds, sources_of
 from selfcodealign.seeds.extraction import extract_functions
 from selfcodealign.seeds.filters import Filtered, filter_seeds
@@ -26,7 +26,6 @@ from selfcodealign.seeds.type_check import type_errors
 
 __all__ = [
     "JUDGE_MAX_NEW_TOKENS",
-    "BenchmarkTask",
     "BenchmarkTexts",
     "CollectReason",
     "Collected",

@@ -2,10 +2,10 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import pytest
 
+from selfcodealign.evaluation import BenchmarkText
 from selfcodealign.params import FilterSeeds
 from selfcodealign.records import Seed
 from selfcodealign.seeds import BenchmarkTexts, FilterReason, Origin, SourceFile, extract_functions, filter_seeds
@@ -107,16 +107,12 @@ def test_length_counts_the_lines_of_the_function_and_not_of_its_imports() -> Non
     assert reason_of(text, max_lines=1) == "too_long"
 
 
-@dataclass(frozen=True)
-class Task:
-    benchmark: str
-    task_id: str
-    prompt: str
-    solution: str
+def task(benchmark: str, task_id: str, prompt: str, solution: str) -> BenchmarkText:
+    return BenchmarkText(benchmark=benchmark, task_id=task_id, prompt=prompt, solution=solution, docstring="")
 
 
 TASKS = [
-    Task(
+    task(
         "humaneval_plus",
         "HumanEval/0",
         'from typing import List\n\n\ndef has_close(numbers: List[float], limit: float) -> bool:\n    """ Check if in'
@@ -125,7 +121,7 @@ TASKS = [
         "    for idx, elem in enumerate(numbers):\n        for idx2, elem2 in enumerate(numbers):\n"
         "            if idx != idx2 and abs(elem - elem2) < limit:\n                return True\n    return False\n",
     ),
-    Task(
+    task(
         "mbpp_plus",
         "Mbpp/2",
         '"""\nWrite a function to find the shared elements from the given two lists.\nassert f([1], [1]) == [1]\n"""\n',
@@ -140,30 +136,36 @@ TASKS = [
         (
             'def other(xs):\n    """Check if, in given list of numbers, are any two numbers closer to each other than '
             'given threshold."""\n    return bool(xs)\n',
-            "docstring of humaneval_plus HumanEval/0",
+            "humaneval_plus HumanEval/0: ",
         ),
         (
             'def other(xs):\n    """Note. Write a function to find the shared elements from the given two lists!\n\n'
             '    Args: none.\n    """\n    return xs\n',
-            "docstring of mbpp_plus Mbpp/2",
+            "mbpp_plus Mbpp/2: ",
         ),
         (
             'def other(numbers, limit):\n  """My own words about it."""\n  for idx, elem in enumerate(numbers):\n'
             "    for idx2, elem2 in enumerate(numbers):\n"
             "      if idx != idx2 and abs(elem - elem2) < limit:\n        return True\n  return False\n",
-            "code of humaneval_plus HumanEval/0",
+            "humaneval_plus HumanEval/0: ",
         ),
-        ('def shared(a, b):\n    """Elements of both lists."""\n    return tuple(set(a) & set(b))\n', None),
+        (
+            'def shared(a, b):\n    """Elements of both lists."""\n    return tuple(set(a) & set(b))\n',
+            "mbpp_plus Mbpp/2: solution_ast: ",
+        ),
+        ('def shared(a, b):\n    """Elements of both lists."""\n    return tuple(set(a) | set(b))\n', None),
         (GOOD, None),
     ],
 )
 def test_benchmark_text_is_found_as_description_prompt_or_solution(text: str, found: str | None) -> None:
-    result = filter_seeds([seed_of(text)], settings(benchmark_text=True), seed=1, benchmarks=BenchmarkTexts(TASKS))
+    texts = BenchmarkTexts(TASKS)
+    result = filter_seeds([seed_of(text)], settings(benchmark_text=True), seed=1, benchmarks=texts)
+    assert {hit.id for hit in texts.hits} == {row.id for row in result.dropped}
     if found is None:
         assert len(result.seeds) == 1
     else:
         assert result.dropped[0].reason == FilterReason.BENCHMARK_TEXT
-        assert result.dropped[0].detail.endswith(found)
+        assert found in result.dropped[0].detail
 
 
 def test_filters_that_lack_what_they_need_are_a_defect_of_the_caller() -> None:

@@ -1,0 +1,233 @@
+"""Benchmarks that a run does not evaluate and keeps out of its training data all the same.
+
+Their files are read where they lie, in the folders of the settings, and never copied: some of them ask for that. What
+was found is listed with its digest, so that a later stage reads the same text or says that it is gone.
+"""
+
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from selfcodealign.errors import InputError, PrerequisiteError
+from selfcodealign.evaluation.benchmarks import BenchmarkText, load_benchmark_texts, task_docstring
+from selfcodealign.files import write_text
+
+OTHERS = "others.json"
+
+Row = Mapping[str, Any]
+Texts = tuple[str, str, str]
+"""Prompt, solution and description of a task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherFile:
+    """One file of a benchmark that is only compared with.
+
+    Attributes:
+        name: name of the benchmark, such as `ds1000`.
+        file: the file's name; it lies in one of the folders of the settings.
+        sha256: digest of the file as it lies there.
+        tasks: tasks in it.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    tasks: int
+
+
+def _humaneval(row: Row) -> Texts:
+    return row["prompt"], row["canonical_solution"], task_docstring(row["prompt"], row["entry_point"])
+
+
+def _humaneval_pack(row: Row) -> Texts:
+    return row["prompt"], row["canonical_solution"], row["docstring"]
+
+
+def _mbpp(row: Row) -> Texts:
+    text = row.get("text") or row["prompt"]
+    return "\n".join([text, *row["test_list"]]), row["code"], text
+
+
+def _ds1000(row: Row) -> Texts:
+    return row["prompt"], row["reference_code"], row["prompt"].split("\nA:\n")[0].removeprefix("Problem:\n")
+
+
+def _class_eval(row: Row) -> Texts:
+    return row["skeleton"], row["solution_code"], row["class_description"].strip().strip('"')
+
+
+def _can_it_edit(row: Row) -> Texts:
+    described = (row["instruction_descriptive"], row["instruction_lazy"])
+    return row["before"], row["after"], "\n\n".join(described)
+
+
+def _big_code_bench(row: Row) -> Texts:
+    prompt = row.get("complete_prompt") or row["prompt"]
+    return prompt, row["canonical_solution"], row.get("instruct_prompt") or row["instruction"]
+
+
+def _live_code_bench(row: Row) -> Texts:
+    question = row.get("question_content") or row["prompt"]
+    return question, "", question.split("Question:", 1)[-1]
+
+
+def _apps(row: Row) -> Texts:
+    solutions = row.get("solutions") or []
+    listed = json.loads(solutions) if isinstance(solutions, str) and solutions else solutions
+    return row["question"], "\n\n".join(listed[:1]), row["question"]
+
+
+def _gsm8k(row: Row) -> Texts:
+    return row["question"], "", row["question"]
+
+
+_KINDS: dict[str, tuple[str, Callable[[Row], Texts]]] = {
+    "humaneval": (r"HumanEval\.jsonl", _humaneval),
+    "humaneval_plus": (r"HumanEvalPlus-v[\d.]+\.jsonl", _humaneval),
+    "humaneval_pack": (r"humanevalpack-python\.jsonl", _humaneval_pack),
+    "mbpp": (r"mbpp\.jsonl|sanitized-mbpp\.json", _mbpp),
+    "mbpp_plus": (r"MbppPlus-v[\d.]+\.jsonl", _humaneval),
+    "evo_eval": (r"EvoEval_\w+\.jsonl", _humaneval),
+    "ds1000": (r"ds1000\.jsonl", _ds1000),
+    "class_eval": (r"ClassEval_data\.json", _class_eval),
+    "can_it_edit": (r"CanItEdit[\w.-]*\.jsonl", _can_it_edit),
+    "big_code_bench": (r"BigCodeBench[\w.-]*\.jsonl", _big_code_bench),
+    "live_code_bench": (r"livecodebench[\w.-]*\.jsonl", _live_code_bench),
+    "apps": (r"apps[\w.-]*\.jsonl", _apps),
+    "gsm8k": (r"gsm8k[\w.-]*\.jsonl", _gsm8k),
+}
+OTHER_BENCHMARKS = tuple(_KINDS)
+"""Names of the benchmarks whose files can be read."""
+
+
+def find_others(names: Sequence[str], folders: Sequence[Path]) -> list[OtherFile]:
+    """Find the files of benchmarks in some folders, searched recursively.
+
+    Args:
+        names: which of `OTHER_BENCHMARKS`.
+        folders: those that do not exist are skipped.
+
+    Returns:
+        Every file that belongs to one of the benchmarks, by name and file.
+
+    Raises:
+        InputError: a file is not readable as that benchmark.
+        PrerequisiteError: there is no file of a benchmark; the message names the files that would do.
+    """
+    found: list[OtherFile] = []
+    for name in dict.fromkeys(names):
+        paths = {path.name: path for folder in reversed(folders) for path in _files(name, folder)}
+        if not paths:
+            raise PrerequisiteError(
+                f"the data of {name} is in none of the folders {', '.join(map(str, folders)) or '(none set)'}: put"
+                f" {_KINDS[name][0]} (or .gz) into one of them, or drop {name} from import_benchmarks.others"
+            )
+        for path in (paths[file] for file in sorted(paths)):
+            data = path.read_bytes()
+            tasks = sum(1 for _ in _texts(name, path.name, data))
+            found.append(OtherFile(name=name, file=path.name, sha256=hashlib.sha256(data).hexdigest(), tasks=tasks))
+    return found
+
+
+def texts_in(folder: Path) -> list[BenchmarkText]:
+    """The texts of all benchmarks whose files lie in a folder.
+
+    Raises:
+        InputError: a file is not readable as its benchmark, or there is none.
+    """
+    names = [name for name in OTHER_BENCHMARKS if any(_files(name, folder))]
+    if not names:
+        raise InputError(f"{folder} holds no file of {', '.join(OTHER_BENCHMARKS)}; name their folder")
+    return [
+        text
+        for name in names
+        for path in sorted(_files(name, folder), key=lambda path: path.name)
+        for text in _texts(name, path.name, path.read_bytes())
+    ]
+
+
+def write_others(folder: Path, found: Sequence[OtherFile]) -> None:
+    """List what was found beside the imported benchmarks; nothing is written if nothing was asked for."""
+    if found:
+        write_text(folder / OTHERS, json.dumps([asdict(file) for file in found], indent=2) + "\n")
+
+
+def load_all_texts(folder: Path, folders: Sequence[Path]) -> list[BenchmarkText]:
+    """The texts that training data must not hold: of the imported benchmarks, and of those that are listed beside them.
+
+    Args:
+        folder: the folder that `import_benchmarks` wrote.
+        folders: where the listed files lie.
+
+    Raises:
+        InputError: an imported benchmark is missing or changed, or a listed file is not in the folders any more.
+    """
+    texts = load_benchmark_texts(folder)
+    path = folder / OTHERS
+    if not path.is_file():
+        return texts
+    try:
+        listed = [OtherFile(**entry) for entry in json.loads(path.read_bytes())]
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is not readable ({error}); rerun import_benchmarks") from error
+    for entry in listed:
+        texts += _texts(entry.name, entry.file, _listed_bytes(entry, folders))
+    return texts
+
+
+def _listed_bytes(entry: OtherFile, folders: Sequence[Path]) -> bytes:
+    for path in (path for folder in folders for path in _files(entry.name, folder) if path.name == entry.file):
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() == entry.sha256:
+            return data
+    raise InputError(
+        f"{entry.file} of {entry.name}, as it was when benchmarks were imported, is in none of the folders"
+        f" {', '.join(map(str, folders))}: put it there, or rerun import_benchmarks"
+    )
+
+
+def _files(name: str, folder: Path) -> Iterator[Path]:
+    pattern = re.compile(rf"(?:{_KINDS[name][0]})(?:\.gz)?")
+    if folder.is_dir():
+        yield from (path for path in sorted(folder.rglob("*")) if pattern.fullmatch(path.name) and path.is_file())
+
+
+def _texts(name: str, file: str, data: bytes) -> Iterator[BenchmarkText]:
+    read = _KINDS[name][1]
+    number = 0
+    try:
+        for number, row in enumerate(_rows(file, data), start=1):
+            prompt, solution, description = read(row)
+            yield BenchmarkText(
+                benchmark=name,
+                task_id=_task_id(row, number),
+                prompt=_plain(prompt),
+                solution=_plain(solution),
+                docstring=_plain(description),
+            )
+    except (KeyError, TypeError, ValueError, AttributeError, OSError, EOFError) as error:
+        raise InputError(f"{file}, task {number}: no task of {name} ({error!r}); get the file anew") from error
+
+
+def _rows(file: str, data: bytes) -> list[Row]:
+    text = (gzip.decompress(data) if file.endswith(".gz") else data).decode("utf-8", "replace")
+    if file.removesuffix(".gz").endswith(".json"):
+        return list(json.loads(text))
+    return [json.loads(line) for line in text.split("\n") if line.strip()]
+
+
+def _task_id(row: Row, number: int) -> str:
+    metadata = row.get("metadata")
+    inner = metadata.get("problem_id") if isinstance(metadata, dict) else None
+    names = (row.get(key) for key in ("task_id", "full_name", "question_id", "problem_id", "id"))
+    return str(next((name for name in (*names, inner) if name is not None), number))
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
