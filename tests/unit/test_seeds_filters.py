@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from selfcodealign.evaluation import BenchmarkText
+from selfcodealign.evaluation.benchmarks import task_docstring
 from selfcodealign.params import FilterSeeds
 from selfcodealign.records import Seed
 from selfcodealign.seeds import BenchmarkTexts, FilterReason, Origin, SourceFile, extract_functions, filter_seeds
@@ -108,7 +109,13 @@ def test_length_counts_the_lines_of_the_function_and_not_of_its_imports() -> Non
 
 
 def task(benchmark: str, task_id: str, prompt: str, solution: str) -> BenchmarkText:
-    return BenchmarkText(benchmark=benchmark, task_id=task_id, prompt=prompt, solution=solution, docstring="")
+    return BenchmarkText(
+        benchmark=benchmark,
+        task_id=task_id,
+        prompt=prompt,
+        solution=solution,
+        docstring=task_docstring(prompt, "has_close"),
+    )
 
 
 TASKS = [
