@@ -17,6 +17,8 @@ NonNegative = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 PromptForm = Literal["auto", "chat", "completion"]
+Criterion = Literal["random", "strongest", "shortest", "agreed"]
+Balance = Literal["category", "difficulty", "kind", "package"]
 BenchmarkName = Literal["humaneval_plus", "mbpp_plus"]
 OtherBenchmarkName = Literal[
     "humaneval", "humaneval_plus", "humaneval_pack", "mbpp", "mbpp_plus", "evo_eval", "ds1000", "class_eval",
@@ -112,6 +114,10 @@ class FilterSeeds(Section):
     min_lines: Count = Field(default=3, description="lines of the function at least")
     max_lines: Count = Field(default=100, description="lines of the function at most")
     jaccard: Share = Field(default=0.5, description="Jaccard similarity from which two seeds are near-duplicates")
+    normalised_jaccard: Share | None = Field(
+        default=None,
+        description="the same for code without names, layout, comments and docstrings; null: not compared",
+    )
     max_seeds: Count | None = Field(default=None, description="seeds that go on, drawn by id; null: all")
 
 
@@ -210,6 +216,9 @@ class ValidateResponses(Section):
         default=False, description="measure the tests of passing responses: mutants killed and branches taken"
     )
     max_mutants: Count = Field(default=20, description="mutants of one response at most, a sample drawn by id")
+    agreement: bool = Field(
+        default=False, description="run passing responses with the tests of the other passing responses of their task"
+    )
 
 
 class SelectExamples(Section):
@@ -219,9 +228,10 @@ class SelectExamples(Section):
         description="passing: the method; failing and all (well-formed, whatever the verdict): the paper's controls"
     )
     one_per_task: bool = Field(description="one response a task, drawn by id; false: all that survive the other rules")
-    choice: Literal["random", "strongest"] = Field(
+    choice: Criterion | list[Criterion] = Field(
         default="random",
-        description="which response of a task: random: drawn by id; strongest: the one with the strongest tests",
+        description="which response of a task: random: drawn by id; strongest: the one with the strongest tests;"
+        " shortest: the shortest text; agreed: passes most tests of the task's other responses; or a list, in order",
     )
     min_mutation_score: Share | None = Field(
         default=None, description="share of mutants that the tests kill at least; null: any"
@@ -231,7 +241,14 @@ class SelectExamples(Section):
     )
     max_instruction_words: Count = Field(description="words of a task at most")
     jaccard: Share = Field(description="Jaccard similarity from which two pairs are near-duplicates")
+    normalised_jaccard: Share | None = Field(
+        default=None,
+        description="the same for code without names, layout, comments and docstrings; null: not compared",
+    )
     max_examples: Count | None = Field(default=None, description="pairs at most, drawn by id; null: all")
+    balance: Balance | None = Field(
+        default=None, description="what max_examples is shared out over in equal parts; null: nothing"
+    )
 
 
 class FinetuneModel(Section):

@@ -144,6 +144,15 @@ class Strength:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Whether one passing response agrees with the other passing responses of its task, by their tests."""
+
+    id: str = column("id of the response")
+    num_compared: int = column("other passing responses of the task whose tests ask for names that this one defines")
+    num_passed: int = column("those whose tests this response passes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One turn of a chat."""
 

@@ -19,7 +19,18 @@ from selfcodealign.curation import (
 )
 from selfcodealign.evaluation import load_all_texts
 from selfcodealign.params import load_params
-from selfcodealign.records import Concepts, Example, Instruction, Response, Seed, Strength, Verdict, by_id, read_rows
+from selfcodealign.records import (
+    Agreement,
+    Concepts,
+    Example,
+    Instruction,
+    Response,
+    Seed,
+    Strength,
+    Verdict,
+    by_id,
+    read_rows,
+)
 from selfcodealign.stage import run_stage, stage_run, write_step
 
 NAME = "select_examples"
@@ -36,6 +47,8 @@ def main(
     / "validate_responses/verdicts.parquet",
     strengths_path: Annotated[Path, typer.Option("--strengths", help="How strong their tests are.")] = DATA
     / "validate_responses/strength.parquet",
+    agreements_path: Annotated[Path, typer.Option("--agreements", help="Whether they pass each other's tests.")] = DATA
+    / "validate_responses/agreement.parquet",
     instructions_path: Annotated[Path, typer.Option("--instructions", help="Tasks of the responses.")] = DATA
     / "generate_instructions/instructions.parquet",
     concepts_path: Annotated[Path, typer.Option("--concepts", help="Concepts, counted for the card.")] = DATA
@@ -62,13 +75,16 @@ def main(
     verdicts = by_id(read_rows(verdicts_path, Verdict))
     settings = SelectionSettings(**section.model_dump(), seed=params.seed)
     strengths = by_id(read_rows(strengths_path, Strength)) if settings.needs_strength else {}
+    agreements = by_id(read_rows(agreements_path, Agreement)) if "agreed" in settings.criteria else {}
     instructions = by_id(read_rows(instructions_path, Instruction))
     seeds = by_id(read_rows(seeds_path, Seed))
     num_concepts = len(read_rows(concepts_path, Concepts))
     root = Path(os.environ.get("DVC_ROOT", "."))
     benchmarks = load_all_texts(benchmarks_path, [root / name for name in params.import_benchmarks.folders])
     with stage_run(NAME, metrics_path) as run:
-        selection = select_examples(responses, verdicts, instructions, seeds, benchmarks, settings, strengths)
+        selection = select_examples(
+            responses, verdicts, instructions, seeds, benchmarks, settings, strengths, agreements
+        )
         write_step(run, out / EXAMPLES_FILE, selection.examples, Example, selection.dropped)
         write_hits(out / "decontamination.jsonl", selection.hits)
         reasons = Counter(row.reason for row in selection.dropped)

@@ -10,11 +10,12 @@ import typer
 from selfcodealign.journal import open_journal
 from selfcodealign.params import Params, load_params
 from selfcodealign.progress import progress
-from selfcodealign.records import Dropped, Response, Strength, Verdict, read_rows, write_rows
+from selfcodealign.records import Agreement, Dropped, Response, Strength, Verdict, read_rows, write_rows
 from selfcodealign.sandbox import (
     Program,
     SandboxSettings,
     Status,
+    measure_agreement,
     measure_strength,
     open_sandbox,
     passing_subjects,
@@ -43,6 +44,9 @@ def main(
     strengths_path: Annotated[
         Path, typer.Option("--strengths", help="How strong the tests of passing responses are; empty if not measured.")
     ] = FOLDER / "strength.parquet",
+    agreements_path: Annotated[
+        Path, typer.Option("--agreements", help="Whether responses pass each other's tests; written if measured.")
+    ] = FOLDER / "agreement.parquet",
     metrics_path: Annotated[Path, typer.Option("--metrics", help="Counts by status, rate.")] = Path(
         f"metrics/{NAME}.json"
     ),
@@ -54,7 +58,8 @@ def main(
     sandbox itself could not judge, after retries, are dropped with the reason `sandbox_error`.
 
     With `validate_responses.test_strength`, mutants of each passing response are run with its tests, to see how many
-    the tests notice, and so is the response with markers in its branches, to see how many the tests take.
+    the tests notice, and so is the response with markers in its branches, to see how many the tests take. With
+    `validate_responses.agreement`, each passing response is run with the tests of its task's other passing responses.
     """
     loaded = load_params(params_path)
     responses = read_rows(responses_path, Response)
@@ -77,6 +82,10 @@ def main(
             seconds = time.monotonic() - started
             run.record(isolation=sandbox.isolation, image=sandbox.image_id)
         strengths: list[Strength] = []
+        if loaded.validate_responses.agreement:
+            agreements, asked = _agree(responses, verdicts, settings)
+            write_rows(agreements_path, agreements, Agreement)
+            run.record(agreement=asked)
         if loaded.validate_responses.test_strength:
             strengths, found = _measure(responses, verdicts, settings, loaded)
             run.record(test_strength=found)
@@ -109,6 +118,25 @@ def _measure(
             on_verdict=lambda _: shown.advance(),
         )
     return strengths, summarise_strength(strengths, counts)
+
+
+def _agree(
+    responses: list[Response], verdicts: list[Verdict], settings: SandboxSettings
+) -> tuple[list[Agreement], dict[str, Any]]:
+    with (
+        open_sandbox(settings) as sandbox,
+        open_journal(cache_folder() / "verdicts.sqlite") as journal,
+        progress("answers with others' tests") as shown,
+    ):
+        rows, counts = measure_agreement(sandbox, responses, verdicts, journal, lambda _: shown.advance())
+    figures = {
+        "responses": len(rows),
+        "compared": sum(row.num_compared for row in rows),
+        "passed": sum(row.num_passed for row in rows),
+        "asked": counts.asked,
+        "from_journal": counts.from_journal,
+    }
+    return rows, figures
 
 
 def _dropped(responses: list[Response], verdicts: list[Verdict]) -> list[Dropped]:

@@ -67,6 +67,7 @@ def _other(name: str, draw: random.Random) -> str:
 
 
 def functions_of(path: Path) -> Iterator[str]:
+    """The functions of 4 to 100 lines in a file, methods too; none if it is no Python."""
     try:
         source = path.read_text(encoding="utf-8")
         with warnings.catch_warnings():
@@ -76,6 +77,8 @@ def functions_of(path: Path) -> Iterator[str]:
         return
     lines = source.split("\n")
     for node in ast.walk(module):
-        end = node.end_lineno if isinstance(node, ast.FunctionDef) else None
-        if end is not None and LINES[0] <= end - node.lineno + 1 <= LINES[1]:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        end = node.end_lineno or 0
+        if LINES[0] <= end - node.lineno + 1 <= LINES[1]:
             yield "\n".join(lines[node.lineno - 1 : end])

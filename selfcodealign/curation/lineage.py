@@ -26,6 +26,7 @@ TABLES = (
 )
 VERDICTS = "validate_responses/verdicts.parquet"
 STRENGTHS = "validate_responses/strength.parquet"
+AGREEMENTS = "validate_responses/agreement.parquet"
 PARENT_COLUMNS = {
     "example": "response_id",
     "response": "instruction_id",
@@ -164,12 +165,18 @@ def _row_steps(kind: str, row: Row, data: Path, *, is_start: bool) -> Iterator[S
         for verdict in _rows(data / VERDICTS, pc.field("id") == row_id):
             seen = f"{verdict['status']} in {verdict['seconds']:.2f} s, {verdict['assertions']} assertions"
             strengths = _rows(data / STRENGTHS, pc.field("id") == row_id)
-            yield Step("verdict", row_id, (f"{seen}, {verdict['isolation']}", *map(_strength, strengths)))
+            agreements = _rows(data / AGREEMENTS, pc.field("id") == row_id)
+            facts = (*map(_strength, strengths), *map(_agreement, agreements))
+            yield Step("verdict", row_id, (f"{seen}, {verdict['isolation']}", *facts))
 
 
 def _strength(row: Row) -> str:
     killed = f"{row['num_killed']} of {row['num_mutants']} mutants"
     return f"its tests kill {killed} and take {row['num_hit']} of {row['num_branches']} branches"
+
+
+def _agreement(row: Row) -> str:
+    return f"it passes the tests of {row['num_passed']} of {row['num_compared']} other responses of its task"
 
 
 def _facts(kind: str, row: Row) -> tuple[str, ...]:

@@ -1,11 +1,13 @@
 """The rules of selection that look at one response alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from selfcodealign.curation.normalised_code import parse_python
 from selfcodealign.curation.syntax_rules import has_live_assertion, is_code_tested, placeholder
+from selfcodealign.params import Balance, Criterion
 from selfcodealign.records import Response, Strength, Verdict
 
 
@@ -27,6 +29,7 @@ class SelectReason(StrEnum):
     SAME_NAMES = "same_names"
     NEAR_DUPLICATE_RESPONSE = "near_duplicate_response"
     NEAR_DUPLICATE_CODE = "near_duplicate_code"
+    NEAR_DUPLICATE_STRUCTURE = "near_duplicate_structure"
     NOT_DRAWN = "not_drawn"
     BEYOND_MAX_EXAMPLES = "beyond_max_examples"
 
@@ -38,31 +41,44 @@ class SelectionSettings:
     Attributes:
         keep: `passing` is the method; `failing` (it ran, and did not pass) and `all` are the paper's controls.
         one_per_task: keep one response a task; else all that survive the rules.
-        choice: which response of a task comes first: `random`, drawn by id; or `strongest`, the one whose tests kill
-            the largest share of mutants, among equals take the largest share of branches, among equals drawn by id.
+        choice: which response of a task comes first, by one criterion or by several, each for the equals of those
+            before it, and in the end drawn by id. `random`: drawn by id alone; `strongest`: its tests kill the largest
+            share of mutants, then take the largest share of branches; `shortest`: the shortest text; `agreed`: it
+            passes the largest share of the tests of the task's other passing responses, then the most of them.
         min_mutation_score: share of mutants that the tests must kill; None: any. An unknown score is too low.
         min_branch_coverage: share of branches that the tests must take; None: any. Likewise.
         max_instruction_words: words of a task at most.
         jaccard: similarity of word 5-gram sets from which two tasks, responses or codes are near-duplicates.
+        normalised_jaccard: the same for code in normal form, without names, comments and docstrings; None: any.
         max_examples: pairs at most, drawn by id; None for all.
+        balance: what `max_examples` is shared out over in equal parts: category, difficulty, both (`kind`) or package;
+            parts that cannot be filled go to the others. None: it is not shared out.
         seed: the run's seed; draws derive from it and the row's id.
     """
 
     keep: Literal["passing", "failing", "all"] = "passing"
     one_per_task: bool = True
-    choice: Literal["random", "strongest"] = "random"
+    choice: Criterion | Sequence[Criterion] = "random"
     min_mutation_score: float | None = None
     min_branch_coverage: float | None = None
     max_instruction_words: int = 200
     jaccard: float = 0.7
+    normalised_jaccard: float | None = None
     max_examples: int | None = None
+    balance: Balance | None = None
     seed: int = 0
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        """What decides between the responses of a task, in order; the draw, which always comes last, aside."""
+        chosen = (self.choice,) if isinstance(self.choice, str) else tuple(self.choice)
+        return tuple(criterion for criterion in chosen if criterion != "random")
 
     @property
     def needs_strength(self) -> bool:
         """Whether anything here is about the strength of tests."""
         minima = (self.min_mutation_score, self.min_branch_coverage)
-        return self.choice == "strongest" or minima != (None, None)
+        return "strongest" in self.criteria or minima != (None, None)
 
 
 Fault = tuple[SelectReason, str]

@@ -2,12 +2,12 @@
 
 The rules, in order. First those that look at one response alone, so that a response which cannot be kept never takes
 the place of one that can: verdict, placeholders, tests, length of the task, benchmark text. Then, between tasks,
-near-duplicate tasks. Then rounds: each task without a pair puts forward its next response, in a drawn order (or the one
-with the strongest tests first), and the response is kept if no kept one repeats it (exactly, in its set of names, or
-nearly). A task whose drawn response repeats another pair thus gets a second chance, and near-copies among the samples
+near-duplicate tasks. Then rounds: each task without a pair puts forward its next response, by the settings' criteria
+and then by the draw, and the response is kept if no kept one repeats it (exactly, in its set of names, or nearly). A task whose drawn response repeats another pair thus gets a second chance, and near-copies among the samples
 of one task cost nothing.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +15,16 @@ from dataclasses import dataclass, field
 from selfcodealign.curation.decontamination import Decontaminator, Hit
 from selfcodealign.curation.exact_duplicates import whitespace_free_key
 from selfcodealign.curation.near_duplicates import near_duplicates
-from selfcodealign.curation.normalised_code import parse_python
+from selfcodealign.curation.normalised_code import normalised_words, parse_python
+from selfcodealign.curation.policies import Rank, part_of, rank, shared_out, why_kept
 from selfcodealign.curation.response_rules import SelectionSettings, SelectReason, find_fault
+from selfcodealign.curation.shingles import Words, words_of
 from selfcodealign.curation.syntax_rules import defined_names
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation import BenchmarkText
 from selfcodealign.progress import progress
 from selfcodealign.records import (
+    Agreement,
     Dropped,
     Example,
     Instruction,
@@ -60,12 +63,22 @@ class _Candidate:
     status: str
     key: bytes
     names: frozenset[str]
-    rank: tuple[float, float, int, str]
+    rank: Rank
     strength: Strength | None
+    agreement: Agreement | None
 
     @property
     def task(self) -> str:
         return self.response.instruction_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What was measured of the responses, by their ids."""
+
+    verdicts: Mapping[str, Verdict]
+    strengths: Mapping[str, Strength]
+    agreements: Mapping[str, Agreement]
 
 
 @dataclass(slots=True)
@@ -93,6 +106,7 @@ def select_examples(
     benchmarks: Sequence[BenchmarkText],
     settings: SelectionSettings,
     strengths: Mapping[str, Strength] | None = None,
+    agreements: Mapping[str, Agreement] | None = None,
 ) -> Selection:
     """Select the training pairs. The order of the rows does not matter: every draw derives from ids.
 
@@ -104,32 +118,32 @@ def select_examples(
         benchmarks: texts that no pair may hold, one entry a task of a benchmark.
         settings: how pairs are selected.
         strengths: how strong the tests are, by response id; needed if the settings ask for it.
+        agreements: how far responses agree with the others of their task, by response id; likewise.
 
     Returns:
         The pairs, the dropped responses and the benchmark hits; responses in = pairs + dropped.
 
     Raises:
         InputError: two responses have one id, the instruction or seed of a response is not among the rows, or the
-            settings ask for a strength of tests that was not measured.
+            settings ask for a strength or an agreement that was not measured.
 
     Source: SelfCodeAlign, section 3; the order of the rules is ours and keeps the most pairs.
     """
     if len({response.id for response in responses}) != len(responses):
         raise InputError("two responses have the same id; rerun generate_responses")
     strengths = _strengths(responses, verdicts, strengths or {}, settings)
+    agreements = _agreements(responses, verdicts, agreements or {}, settings)
     parents = {response.id: _parents(response, instructions, seeds) for response in responses}
     outcome = _Outcome()
-    candidates = _candidates(responses, verdicts, strengths, instructions, benchmarks, settings, outcome)
+    measured = _Measured(verdicts, strengths, agreements)
+    candidates = _candidates(responses, measured, instructions, benchmarks, settings, outcome)
     survivors = _one_task_each(candidates, instructions, settings, outcome)
     pool = Counter(candidate.task for candidate in survivors)
     kept = sorted(_rounds(survivors, settings, outcome), key=lambda candidate: _drawn(candidate, settings))
-    limit = len(kept) if settings.max_examples is None else settings.max_examples
-    for candidate in kept[limit:]:
-        outcome.drop(candidate.response, SelectReason.BEYOND_MAX_EXAMPLES, f"{limit} pairs were drawn before it")
+    kept = _limited(kept, parents, settings, outcome)
     return Selection(
         examples=[
-            _example(candidate, parents[candidate.response.id], pool[candidate.task], settings)
-            for candidate in kept[:limit]
+            _example(candidate, parents[candidate.response.id], pool[candidate.task], settings) for candidate in kept
         ],
         dropped=sorted(outcome.dropped, key=lambda row: row.id),
         hits=sorted(outcome.hits, key=lambda hit: hit.id),
@@ -160,6 +174,44 @@ def _strengths(
     return strengths
 
 
+def _agreements(
+    responses: Sequence[Response],
+    verdicts: Mapping[str, Verdict],
+    agreements: Mapping[str, Agreement],
+    settings: SelectionSettings,
+) -> Mapping[str, Agreement]:
+    """The agreements that the settings ask for; none if they do not."""
+    if "agreed" not in settings.criteria:
+        return {}
+    passed = (response.id for response in responses if _status(verdicts, response) == "passed")
+    missing = sum(response_id not in agreements for response_id in passed)
+    if missing:
+        raise InputError(
+            f"select_examples.choice asks for the agreement of responses, which {missing} passing ones lack; set"
+            " validate_responses.agreement to true and rerun validate_responses (`dvc repro`)"
+        )
+    return agreements
+
+
+def _limited(
+    kept: list[_Candidate], parents: Mapping[str, Parents], settings: SelectionSettings, outcome: _Outcome
+) -> list[_Candidate]:
+    """At most `max_examples` pairs, shared out if asked for; the others are dropped."""
+    limit, balance = settings.max_examples, settings.balance
+    if limit is None:
+        return kept
+    if balance is None:
+        left, detail = kept[:limit], f"{limit} pairs were drawn before it"
+    else:
+        left = shared_out(kept, limit, lambda candidate: part_of(balance, *parents[candidate.response.id]))
+        detail = f"its {balance} has its part of {limit} pairs"
+    chosen = {candidate.response.id for candidate in left}
+    for candidate in kept:
+        if candidate.response.id not in chosen:
+            outcome.drop(candidate.response, SelectReason.BEYOND_MAX_EXAMPLES, detail)
+    return left
+
+
 def _status(verdicts: Mapping[str, Verdict], response: Response) -> str:
     verdict = verdicts.get(response.id)
     return "" if verdict is None else verdict.status
@@ -176,8 +228,7 @@ def _parents(response: Response, instructions: Mapping[str, Instruction], seeds:
 
 def _candidates(
     responses: Sequence[Response],
-    verdicts: Mapping[str, Verdict],
-    strengths: Mapping[str, Strength],
+    measured: _Measured,
     instructions: Mapping[str, Instruction],
     benchmarks: Sequence[BenchmarkText],
     settings: SelectionSettings,
@@ -187,9 +238,9 @@ def _candidates(
     candidates: list[_Candidate] = []
     with progress("responses judged", len(responses)) as bar:
         for response in responses:
-            verdict = verdicts.get(response.id)
+            verdict = measured.verdicts.get(response.id)
             instruction = instructions[response.instruction_id].instruction
-            strength = strengths.get(response.id)
+            strength = measured.strengths.get(response.id)
             fault = find_fault(response, verdict, instruction, settings, strength)
             if fault is None:
                 hits = decontaminator.hits(response.id, "\n\n".join((instruction, response.response, response.tests)))
@@ -198,40 +249,28 @@ def _candidates(
                     detail = f"{hits[0].benchmark} {hits[0].task_id}: {hits[0].how.value}: {hits[0].matched}"
                     fault = (SelectReason.BENCHMARK_TEXT, detail)
             if fault is None and verdict is not None:
-                candidates.append(_candidate(response, verdict, strength, settings))
+                candidates.append(_candidate(response, verdict, measured, settings))
             elif fault is not None:
                 outcome.drop(response, *fault)
             bar.advance(note=f"{len(candidates)} left")
     return candidates
 
 
-def _candidate(
-    response: Response, verdict: Verdict, strength: Strength | None, settings: SelectionSettings
-) -> _Candidate:
+def _candidate(response: Response, verdict: Verdict, measured: _Measured, settings: SelectionSettings) -> _Candidate:
     module = parse_python(response.code)
-    is_ranked = strength is not None and settings.choice == "strongest"
+    strength, agreement = measured.strengths.get(response.id), measured.agreements.get(response.id)
     return _Candidate(
         response=response,
         status=verdict.status,
         key=whitespace_free_key(response.response),
         names=defined_names(module) if module is not None else frozenset(),
-        rank=(
-            *(_weakest_last(strength) if is_ranked else (0.0, 0.0)),
-            derived_seed(settings.seed, "select", response.id),
-            response.id,
-        ),
+        rank=rank(response, strength, agreement, settings),
         strength=strength,
+        agreement=agreement,
     )
 
 
-def _weakest_last(strength: Strength | None) -> tuple[float, float]:
-    """Sorts responses by mutation score, then by branch coverage, the unknown ones behind all others."""
-    score = strength.mutation_score if strength is not None else None
-    coverage = strength.branch_coverage if strength is not None else None
-    return (1.0 if score is None else -score), (1.0 if coverage is None else -coverage)
-
-
-def _drawn(candidate: _Candidate, settings: SelectionSettings) -> tuple[int, str, tuple[float, float, int, str]]:
+def _drawn(candidate: _Candidate, settings: SelectionSettings) -> tuple[int, str, Rank]:
     """The drawn order: tasks first, then the responses of a task."""
     return derived_seed(settings.seed, "select", candidate.task), candidate.task, candidate.rank
 
@@ -293,13 +332,17 @@ def _unlike(
             if candidate.names:
                 names.setdefault(candidate.names, candidate)
             fresh.append(candidate)
-    texts: tuple[tuple[SelectReason, Callable[[Response], str]], ...] = (
-        (SelectReason.NEAR_DUPLICATE_RESPONSE, lambda response: response.response),
-        (SelectReason.NEAR_DUPLICATE_CODE, lambda response: response.code),
-    )
-    for reason, text in texts:
+    looks: list[tuple[SelectReason, Callable[[Response], str], float, Words]] = [
+        (SelectReason.NEAR_DUPLICATE_RESPONSE, lambda response: response.response, settings.jaccard, words_of),
+        (SelectReason.NEAR_DUPLICATE_CODE, lambda response: response.code, settings.jaccard, words_of),
+    ]
+    if settings.normalised_jaccard is not None:
+        structure = SelectReason.NEAR_DUPLICATE_STRUCTURE
+        looks.append((structure, lambda response: response.code, settings.normalised_jaccard, normalised_words))
+    for reason, text, jaccard, words in looks:
         rows = [*kept, *fresh]
-        repeats = near_duplicates([text(candidate.response) for candidate in rows], jaccard=settings.jaccard)
+        texts = [text(candidate.response) for candidate in rows]
+        repeats = near_duplicates(texts, jaccard=jaccard, words=words, num_workers=os.cpu_count() or 1)
         fresh = []
         for candidate, first in list(zip(rows, repeats, strict=True))[len(kept) :]:
             if first is None:
@@ -309,25 +352,9 @@ def _unlike(
     return fresh
 
 
-def _shown(strength: Strength | None) -> str:
-    if strength is None:
-        return ""
-    return (
-        f"; its tests kill {strength.num_killed} of {strength.num_mutants} mutants"
-        f" and take {strength.num_hit} of {strength.num_branches} branches"
-    )
-
-
 def _example(candidate: _Candidate, parents: Parents, pool: int, settings: SelectionSettings) -> Example:
     response = candidate.response
     instruction, seed = parents
-    way = "the strongest tests of" if settings.choice == "strongest" else "drawn from"
-    policy = (
-        f"{way} the {pool} responses of its task that survive the rules"
-        if settings.one_per_task
-        else "all responses that survive the rules are kept"
-    )
-    policy += _shown(candidate.strength)
     return Example(
         id=row_id("example", response.id),
         messages=[
@@ -341,7 +368,7 @@ def _example(candidate: _Candidate, parents: Parents, pool: int, settings: Selec
         difficulty=instruction.difficulty,
         concepts=list(instruction.concepts),
         status=candidate.status,
-        kept_because=f"{candidate.status}; {policy}",
+        kept_because=why_kept(candidate.status, pool, settings, candidate.strength, candidate.agreement),
         response_id=response.id,
         instruction_id=instruction.id,
         seed_id=seed.id,

@@ -121,7 +121,7 @@ def filter_seeds(
     queue = list(in_draw_order((parsed.seed for parsed in candidates), seed))
     expensive = _Expensive(
         type_check=(type_check or _default_type_check) if settings.types else None,
-        near_duplicates=(near_duplicates or _minhash(settings.jaccard)) if settings.near_duplicates else None,
+        near_duplicates=(near_duplicates or _minhash(settings)) if settings.near_duplicates else None,
         judge=judge if settings.judge else None,
         result=result,
     )
@@ -258,10 +258,15 @@ def _default_type_check(programs: Sequence[str]) -> list[str | None]:
     return type_errors(programs, num_threads=num_threads)
 
 
-def _minhash(jaccard: float) -> NearDuplicates:
+def _minhash(settings: FilterSeeds) -> NearDuplicates:
     def duplicates(texts: Sequence[str]) -> Sequence[int | None]:
-        from selfcodealign.curation import near_duplicates
+        from selfcodealign.curation import near_duplicate_code
 
-        return near_duplicates(texts, jaccard=jaccard)
+        return near_duplicate_code(
+            texts,
+            jaccard=settings.jaccard,
+            normalised_jaccard=settings.normalised_jaccard,
+            num_workers=os.cpu_count() or 1,
+        )
 
     return duplicates
