@@ -24,6 +24,7 @@ app.command()(one_line_errors(evaluation_command.evaluate))
 app.command()(one_line_errors(curation_command.show))
 app.command()(one_line_errors(curation_command.trace))
 app.command()(one_line_errors(curation_command.decontaminate))
+app.command()(one_line_errors(curation_command.publish))
 
 
 @app.command()

@@ -247,8 +247,10 @@ def write_rows(path: Path, rows: Iterable[Any], record: type[Any]) -> int:
     """
     listed = [dataclasses.asdict(row) for row in rows]
     table = pa.Table.from_pylist(listed, schema=arrow_schema(record))
-    with replaced(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    with replaced(path) as temporary, pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+        # No row group rather than an empty one, at which `datasets` fails.
+        if listed:
+            writer.write_table(table)
     return len(listed)
 
 

@@ -15,6 +15,7 @@ from selfcodealign.curation import (
     select_examples,
     summarise,
     write_card,
+    write_croissant,
     write_hits,
 )
 from selfcodealign.evaluation import load_all_texts
@@ -67,7 +68,7 @@ def main(
     A response is kept if it passed with live, related (and, if asked for, strong) tests, has no placeholder, answers a
     task that is not too long, holds no text of an evaluated benchmark, and repeats no other pair; one a task.
     `dropped.parquet` says of every other response why not. `datasets.load_dataset("data/select_examples")` reads the
-    pairs.
+    pairs; `croissant.json` describes them for machines.
     """
     params = load_params(params_path)
     section = params.select_examples
@@ -103,6 +104,7 @@ def main(
             settings={**section.model_dump(), "seed": params.seed},
         )
         write_card(out, selection.examples, facts)
+        write_croissant(out, selection.examples)
         run.rows(
             rows_in=len(responses),
             rows_out=len(selection.examples),

@@ -1,11 +1,12 @@
 """Curation: duplicates, decontamination, selection, the dataset and its lineage."""
 
-from selfcodealign.curation.dataset import EXAMPLES_FILE, CardFacts, write_card
+from selfcodealign.curation.dataset import EXAMPLES_FILE, CardFacts, write_card, write_croissant
 from selfcodealign.curation.decontamination import DecontaminationSettings, Decontaminator, Hit, How, decontaminate
 from selfcodealign.curation.exact_duplicates import exact_duplicates, whitespace_free_key
 from selfcodealign.curation.hits import hit_row, write_hits
 from selfcodealign.curation.lineage import Lineage, Step, format_trace, trace
 from selfcodealign.curation.near_duplicates import near_duplicate_code, near_duplicates
+from selfcodealign.curation.publish import check_published, publish
 from selfcodealign.curation.response_rules import SelectionSettings, SelectReason
 from selfcodealign.curation.selection import Selection, select_examples
 from selfcodealign.curation.show import format_row, matching_rows
@@ -25,6 +26,7 @@ __all__ = [
     "SelectionSettings",
     "SourceState",
     "Step",
+    "check_published",
     "decontaminate",
     "exact_duplicates",
     "format_row",
@@ -33,10 +35,12 @@ __all__ = [
     "matching_rows",
     "near_duplicate_code",
     "near_duplicates",
+    "publish",
     "select_examples",
     "summarise",
     "trace",
     "whitespace_free_key",
     "write_card",
+    "write_croissant",
     "write_hits",
 ]

@@ -1,13 +1,14 @@
-"""The commands `show`, `trace` and `decontaminate`."""
+"""The commands `show`, `trace`, `decontaminate` and `publish`."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from selfcodealign.errors import InputError
+from selfcodealign.errors import InputError, PrerequisiteError
 
 
 def show(
@@ -74,6 +75,26 @@ def decontaminate(
             flagged.add(hit.id)
             num_hits += 1
     typer.echo(f"{num_rows} rows, {len(flagged)} flagged, {num_hits} hits in {out}")
+
+
+def publish(
+    out: Annotated[Path, typer.Argument(help="new folder for the published dataset")],
+    source: Annotated[Path, typer.Option(help="folder of select_examples")] = Path("data/select_examples"),
+    rows_per_shard: Annotated[int, typer.Option(min=1, help="rows of a Parquet file at most")] = 50_000,
+    hub: Annotated[str, typer.Option(help="also upload it: org/name on the Hugging Face Hub; needs HF_TOKEN")] = "",
+    public: Annotated[bool, typer.Option("--public", help="a repository that is made is public")] = False,
+) -> None:
+    """Write the pairs as a dataset for others: Parquet shards, card, Croissant metadata, benchmark hits, checksums."""
+    from selfcodealign.curation.publish import check_published, push
+    from selfcodealign.curation.publish import publish as write_published
+
+    token = os.environ.get("HF_TOKEN", "")
+    if hub and not token:
+        raise PrerequisiteError(f"HF_TOKEN is not set; set it to a token that may write {hub}, or leave out --hub")
+    shards = write_published(source, out, rows_per_shard=rows_per_shard)
+    typer.echo(f"{check_published(out)} pairs in {len(shards)} shards in {out}")
+    if hub:
+        typer.echo(push(out, hub, token, is_private=not public))
 
 
 def _conditions(where: list[str]) -> dict[str, str]:

@@ -1,12 +1,14 @@
 """The dataset as people get it: a folder with one Parquet file and a card, ready for `datasets.load_dataset`."""
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from selfcodealign.curation.croissant import CROISSANT_FILE, croissant, data_file
 from selfcodealign.curation.decontamination import Hit
 from selfcodealign.curation.summary import most_frequent
 from selfcodealign.errors import InputError
@@ -15,6 +17,27 @@ from selfcodealign.records import Example, arrow_schema
 
 EXAMPLES_FILE = "examples.parquet"
 CARD_FILE = "README.md"
+HITS_FILE = "decontamination.jsonl"
+NAME = "SelfCodeAlign pairs"
+DESCRIPTION = (
+    "Coding tasks with one answer each, made by a model for its own fine-tuning: seed functions of permissively"
+    " licensed packages became concepts, concepts became tasks, tasks became answers with tests, and the tests were run"
+    " in a sandbox."
+)
+USE = """```python
+from datasets import load_dataset
+
+pairs = load_dataset("path/to/this/folder", split="train")
+pairs[0]["messages"]  # [{"role": "user", ...}, {"role": "assistant", ...}]
+```"""
+USE_EMPTY = """No pair was selected. `datasets` makes no table of a split without rows; it streams one:
+
+```python
+from datasets import load_dataset
+
+pairs = load_dataset("path/to/this/folder", split="train", streaming=True)
+list(pairs)  # []
+```"""
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 HUB_LICENCES = {
     "0bsd", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "bsd-3-clause-clear", "bsl-1.0", "cc0-1.0", "isc", "mit",
@@ -53,11 +76,20 @@ def write_card(folder: Path, examples: Sequence[Example], facts: CardFacts) -> N
     Raises:
         InputError: the examples cannot be read, or the card cannot be written.
     """
-    try:
-        data = (folder / EXAMPLES_FILE).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {folder / EXAMPLES_FILE} ({error.strerror}); run select_examples") from error
+    data = _read(folder / EXAMPLES_FILE)
     write_text(folder / CARD_FILE, f"---\n{_front_matter(examples, len(data))}---\n\n{_body(examples, facts, data)}")
+
+
+def write_croissant(folder: Path, examples: Sequence[Example]) -> None:
+    """Write the Croissant metadata of the examples that are already in the folder.
+
+    Raises:
+        InputError: the examples cannot be read, or the file cannot be written.
+    """
+    licences = sorted({example.licence for example in examples})
+    file = data_file(EXAMPLES_FILE, _read(folder / EXAMPLES_FILE))
+    described = croissant(NAME, DESCRIPTION, licences, [file], arrow_schema(Example))
+    write_text(folder / CROISSANT_FILE, json.dumps(described, indent=2) + "\n")
 
 
 def hub_licences(expressions: Sequence[str]) -> list[str]:
@@ -65,6 +97,13 @@ def hub_licences(expressions: Sequence[str]) -> list[str]:
     parts = (part for expression in expressions for part in re.split(r"\s+(?:AND|OR|WITH)\s+|[()]", expression))
     names = {part.strip().lower() for part in parts if part.strip()}
     return sorted({name if name in HUB_LICENCES else "other" for name in names})
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror}); run select_examples") from error
 
 
 def _front_matter(examples: Sequence[Example], num_bytes: int) -> str:
@@ -85,7 +124,7 @@ def _front_matter(examples: Sequence[Example], num_bytes: int) -> str:
     card = DatasetCardData(
         license=hub_licences([example.licence for example in examples]) or ["other"],
         language=["en"],
-        pretty_name="SelfCodeAlign pairs",
+        pretty_name=NAME,
         size_categories=[size],
         task_categories=["text-generation"],
         tags=["code", "python", "instruction-tuning", "synthetic", "execution-filtered"],
@@ -100,14 +139,10 @@ def _body(examples: Sequence[Example], facts: CardFacts, data: bytes) -> str:
     compared = ", ".join(f"{name} ({count} tasks)" for name, count in facts.benchmarks.items())
     kinds = most_frequent(f"{example.category}, {example.difficulty}" for example in examples)
     sections = [
-        "# SelfCodeAlign pairs",
-        f"{len(examples)} coding tasks with one answer each, made by a model for its own fine-tuning: seed "
-        "functions of permissively licensed packages became concepts, concepts became tasks, tasks became answers "
-        "with tests, and the tests were run in a sandbox. Every row names the package, version, licence, file and "
-        "lines that it goes back to.",
-        "```python\nfrom datasets import load_dataset\n\npairs = load_dataset("
-        '"path/to/this/folder", split="train")\npairs[0]["messages"]  # [{"role": "user", ...}, {"role": "assistant", '
-        "...}]\n```",
+        f"# {NAME}",
+        f"{len(examples)} pairs. {DESCRIPTION} Every row names the package, version, licence, file and lines that it"
+        " goes back to.",
+        USE if examples else USE_EMPTY,
         _section("Columns", ("column", "meaning"), _columns()),
         _section("From seeds to pairs", ("step", "rows"), facts.funnel),
         _section("Answers that were not kept", ("reason", "answers"), _ranked(facts.dropped)),

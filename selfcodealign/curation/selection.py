@@ -3,8 +3,9 @@
 The rules, in order. First those that look at one response alone, so that a response which cannot be kept never takes
 the place of one that can: verdict, placeholders, tests, length of the task, benchmark text. Then, between tasks,
 near-duplicate tasks. Then rounds: each task without a pair puts forward its next response, by the settings' criteria
-and then by the draw, and the response is kept if no kept one repeats it (exactly, in its set of names, or nearly). A task whose drawn response repeats another pair thus gets a second chance, and near-copies among the samples
-of one task cost nothing.
+and then by the draw, and the response is kept if no kept one repeats it (exactly, in its set of names, or nearly). A
+task whose drawn response repeats another pair thus gets a second chance, and near-copies among the samples of one task
+cost nothing.
 """
 
 import os
