@@ -1,0 +1,110 @@
+"""The tables for people."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.curation.exactness import Exactness
+from benchmarks.curation.extraction import Extraction
+from benchmarks.curation.planted import Hidden
+from benchmarks.curation.systems import Measured
+
+WIDTH = 118
+MAX_LISTED = 20
+
+
+def console() -> Console:
+    """A console for standard output whose tables are not folded where there is no terminal."""
+    return Console(width=WIDTH, highlight=False)
+
+
+def show_systems(
+    measured: Mapping[str, Measured], exact: Mapping[str, Exactness], num_distinct: int, jaccard: float
+) -> None:
+    """Print time, memory and exactness of each system."""
+    num_rows = measured["ours"].num_rows
+    sample = exact["ours"]
+    table = _table(
+        f"near-duplicates at {jaccard:g}: {num_rows} functions, {min(num_distinct, num_rows)} of them real and the"
+        f" others edited copies; recall and precision on {sample.num_rows} with {sample.num_pairs} similar pairs",
+        "system",
+        ("rows/s", "time / ours", "peak memory, MiB", "rows that stay", "recall", "precision"),
+    )
+    ours = measured["ours"].seconds
+    for name, run in measured.items():
+        table.add_row(
+            name,
+            f"{run.rows_per_second:.0f}",
+            f"{run.seconds / ours:.2f}",
+            f"{run.peak_mib:.0f}",
+            str(len(run.kept)),
+            f"{exact[name].recall:.4f}",
+            f"{exact[name].precision:.4f}",
+        )
+    _print(table)
+
+
+def show_growth(runs: Sequence[Measured], exponent: float | None) -> None:
+    """Print time and memory by the number of rows."""
+    power = "" if exponent is None else f": time grows with the power {exponent:.2f}"
+    table = _table(f"growth{power}", "functions", ("seconds", "rows/s", "peak memory, MiB", "bytes a row"))
+    for run in runs:
+        table.add_row(
+            str(run.num_rows),
+            f"{run.seconds:.1f}",
+            f"{run.rows_per_second:.0f}",
+            f"{run.peak_mib:.0f}",
+            f"{run.peak_mib * 2**20 / run.num_rows:.0f}",
+        )
+    _print(table)
+
+
+def show_hidden(hidden: Hidden) -> None:
+    """Print what was found of the hidden copies, every miss, and every other row that was flagged."""
+    out = console()
+    found = hidden.num_planted - len(hidden.missed)
+    out.print(
+        f"{found} of {hidden.num_planted} hidden near-copies found ({hidden.caught:.1%}), {len(hidden.flagged)} of"
+        f" {hidden.num_clean} other rows flagged ({hidden.clean_flagged:.3%}); {hidden.rows_per_second:.0f} rows/s on"
+        f" one core after {hidden.index_s:.1f} s for the index",
+        style="bold",
+    )
+    out.print("ways: " + ", ".join(f"{count} {way}" for way, count in sorted(hidden.ways.items())))
+    for row in hidden.missed[:MAX_LISTED]:
+        out.print(f"missed {row.id}: {' '.join(row.text.split())}"[:WIDTH], markup=False)
+    for row_id, what in list(hidden.flagged.items())[:MAX_LISTED]:
+        out.print(f"flagged {row_id}: {what}"[:WIDTH], markup=False)
+    out.print()
+
+
+def show_extraction(extracted: Sequence[Extraction]) -> None:
+    """Print files and functions a second of each way."""
+    table = _table(
+        f"extraction from {extracted[0].num_files} files, on one core",
+        "way",
+        ("files/s", "functions", "functions/s", "time / ours"),
+    )
+    for way in extracted:
+        table.add_row(
+            way.name,
+            f"{way.num_files / way.seconds:.1f}",
+            str(way.num_functions),
+            f"{way.num_functions / way.seconds:.0f}",
+            f"{way.seconds / extracted[0].seconds:.2f}",
+        )
+    _print(table)
+
+
+def _table(title: str, first: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column(first)
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _print(table: Table) -> None:
+    out = console()
+    out.print(table)
+    out.print()

@@ -1,0 +1,53 @@
+"""What the curation benchmark measures with: exact pairs, recall and precision, the exponent, the peer."""
+
+import pytest
+
+from benchmarks.curation.exactness import compare, similar_pairs
+from benchmarks.curation.extraction import measure as measure_extraction
+from benchmarks.curation.functions import repeated
+from benchmarks.curation.growing import exponent
+from benchmarks.curation.systems import datasketch_loop, ours
+
+WORDS = "one two three four five six seven eight nine ten eleven twelve"
+TEXTS = [WORDS, WORDS + " thirteen", "something else that is not like the others at all", WORDS.upper()]
+
+
+def test_exact_pairs_are_those_that_reach_the_threshold() -> None:
+    assert similar_pairs(TEXTS, 0.8) == {(0, 1)}
+    assert similar_pairs(TEXTS, 0.95) == set()
+
+
+@pytest.mark.parametrize(
+    ("kept", "recall", "precision"),
+    [({0, 2, 3}, 1.0, 1.0), ({1, 2, 3}, 1.0, 1.0), ({0, 1, 2, 3}, 0.0, 0.0), ({0, 1, 2}, 0.0, 0.0), ({0, 2}, 1.0, 0.5)],
+)
+def test_recall_and_precision_of_rows_that_stay(kept: set[int], recall: float, precision: float) -> None:
+    found = compare(TEXTS, frozenset(kept), 0.8)
+    assert (found.recall, found.precision) == (recall, precision)
+
+
+def test_exponent_is_the_power_of_growth() -> None:
+    assert exponent([(10, 1.0), (100, 10.0), (1000, 100.0)]) == pytest.approx(1.0)
+    assert exponent([(10, 1.0), (100, 100.0)]) == pytest.approx(2.0)
+    assert exponent([(10, 1.0)]) is None
+
+
+def test_ours_is_exact_where_the_peer_misses_pairs_at_the_threshold() -> None:
+    functions = [
+        f"def f{n}(first, second):\n" + "".join(f"    v{n}_{k} = first + {n * k} * second\n" for k in range(12))
+        for n in range(60)
+    ]
+    texts = repeated(functions, 300, seed=1)
+    own = compare(texts, ours(texts, 0.7), 0.7)
+    assert (own.recall, own.precision) == (1.0, 1.0)
+    assert own.num_pairs > 50
+    peer = compare(texts, datasketch_loop(texts, 0.7), 0.7)
+    assert 0.5 < peer.recall <= 1.0
+
+
+def test_extraction_counts_functions_of_both_ways(tmp_path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text('def f(x):\n    """Doc."""\n    return x\n\n\ndef g(x):\n    return x\n', encoding="utf-8")
+    own, walk = measure_extraction([path])
+    assert (own.num_files, walk.num_functions) == (1, 1)
+    assert own.num_functions >= 1
