@@ -74,6 +74,10 @@ class DecontaminationSettings:
         ngram: words of an n-gram.
         min_ngrams: n-grams that description or solution shares with the row.
         min_ngram_share: share of the n-grams of description or solution that the row holds, above 0 to 1.
+        prose_ngram: the same for shorter n-grams of descriptions alone: some changed words leave a short description no
+            long n-gram; in code, short ones are common.
+        min_prose_ngrams: of these that description shares with the row.
+        min_prose_share: of these the share that the row holds, above 0 to 1.
         min_ast_nodes: syntax nodes of a solution's function or class.
         min_nested_ast_nodes: syntax nodes of a method, or of a function inside another; short ones are alike.
 
@@ -87,6 +91,9 @@ class DecontaminationSettings:
     ngram: int = 10
     min_ngrams: int = 4
     min_ngram_share: float = 0.5
+    prose_ngram: int = 5
+    min_prose_ngrams: int = 8
+    min_prose_share: float = 0.6
     min_ast_nodes: int = 12
     min_nested_ast_nodes: int = 40
 
@@ -120,11 +127,11 @@ class Decontaminator:
         self._sentences: Needles[_Source] = Needles(self._settings.min_sentence_words)
         self._code: Needles[_Source] = Needles(min(self._settings.min_line_chars, self._settings.min_solution_chars))
         self._functions: dict[str, list[_Source]] = {}
-        self._ngrams: dict[int, list[int]] = {}
-        self._ngram_sources: list[tuple[_Source, int]] = []
+        chosen = self._settings
+        self._overlaps = _Overlaps(chosen.ngram, chosen.min_ngrams, chosen.min_ngram_share)
+        self._prose = _Overlaps(chosen.prose_ngram, chosen.min_prose_ngrams, chosen.min_prose_share)
         for entry in benchmarks:
             self._add(entry)
-        self._ngram_keys = np.sort(np.fromiter(self._ngrams, np.uint64, len(self._ngrams)))
 
     def hits(self, row_id: str, text: str) -> list[Hit]:
         """The benchmark tasks whose text a row holds.
@@ -142,7 +149,8 @@ class Decontaminator:
         found = itertools.chain(
             _found(self._sentences, words, hashes),
             _found(self._code, squeezed, character_hashes(squeezed)),
-            self._overlapping(hashes),
+            self._overlaps.find(hashes),
+            self._prose.find(hashes),
             self._equal_functions(text),
         )
         longest: dict[tuple[str, str, How], str] = {}
@@ -162,8 +170,12 @@ class Decontaminator:
             self._add_code(line, self._settings.min_line_chars, _source(entry, How.PROMPT_LINE, line))
         solution = _source(entry, How.SOLUTION_TEXT, entry.solution)
         self._add_code(entry.solution, self._settings.min_solution_chars, solution)
-        self._add_ngrams(entry, description)
-        self._add_ngrams(entry, entry.solution)
+        for text, overlaps in (
+            (description, self._overlaps),
+            (entry.solution, self._overlaps),
+            (description, self._prose),
+        ):
+            overlaps.add(self._vocabulary.hashes(words_in(text)), _source(entry, How.NGRAM_OVERLAP, text))
         for function in _solution_functions(entry):
             least = self._settings.min_nested_ast_nodes if function.is_nested else self._settings.min_ast_nodes
             if function.num_nodes >= least:
@@ -182,28 +194,44 @@ class Decontaminator:
         if len(squeezed) >= least:
             self._code.add(squeezed, character_hashes(squeezed), source)
 
-    def _add_ngrams(self, entry: BenchmarkText, text: str) -> None:
-        ngrams = np.unique(windows(self._vocabulary.hashes(words_in(text)), self._settings.ngram)).tolist()
-        for ngram in ngrams:
-            self._ngrams.setdefault(ngram, []).append(len(self._ngram_sources))
-        self._ngram_sources.append((_source(entry, How.NGRAM_OVERLAP, text), len(ngrams)))
-
-    def _overlapping(self, hashes: Hashes) -> Iterator[_Source]:
-        ngrams = windows(hashes, self._settings.ngram)
-        shared: Counter[int] = Counter()
-        for ngram in set(ngrams[contained(ngrams, self._ngram_keys)].tolist()):
-            shared.update(self._ngrams[ngram])
-        for index, count in shared.items():
-            source, total = self._ngram_sources[index]
-            if count >= self._settings.min_ngrams and count >= self._settings.min_ngram_share * total:
-                shown = f"{count} of {total} {self._settings.ngram}-grams of: {source.text}"
-                yield replace(source, text=shown)
-
     def _equal_functions(self, text: str) -> Iterator[_Source]:
         for module in python_modules(text):
             for function in functions_of(module):
                 for source in self._functions.get(function.key, ()):
                     yield replace(source, text=f"{source.text} (here {function.name})")
+
+
+class _Overlaps:
+    """Texts by the hashes of their word n-grams, and which of them a row holds a large share of."""
+
+    def __init__(self, size: int, least: int, share: float) -> None:
+        self._size = size
+        self._least = least
+        self._share = share
+        self._ngrams: dict[int, list[int]] = {}
+        self._sources: list[tuple[_Source, int]] = []
+        self._keys: Hashes | None = None
+
+    def add(self, hashes: Hashes, source: _Source) -> None:
+        """Index a text by the hashes of its words."""
+        ngrams = np.unique(windows(hashes, self._size)).tolist()
+        for ngram in ngrams:
+            self._ngrams.setdefault(ngram, []).append(len(self._sources))
+        self._sources.append((source, len(ngrams)))
+        self._keys = None
+
+    def find(self, hashes: Hashes) -> Iterator[_Source]:
+        """The sources whose n-grams a row holds, by the hashes of its words."""
+        if self._keys is None:
+            self._keys = np.sort(np.fromiter(self._ngrams, np.uint64, len(self._ngrams)))
+        ngrams = windows(hashes, self._size)
+        shared: Counter[int] = Counter()
+        for ngram in set(ngrams[contained(ngrams, self._keys)].tolist()):
+            shared.update(self._ngrams[ngram])
+        for index, count in shared.items():
+            source, total = self._sources[index]
+            if count >= self._least and count >= self._share * total:
+                yield replace(source, text=f"{count} of {total} {self._size}-grams of: {source.text}")
 
 
 def _found(needles: Needles[_Source], items: Sequence[str], hashes: Hashes) -> Iterator[_Source]:
