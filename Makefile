@@ -15,8 +15,7 @@ REPORT := data/write_report/report.html
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox repro test test-unit test-tools bench bench-sandbox bench-generation bench-journal lint types format hooks doctor stop clean clean-all
-.PHONY: help setup sandbox repro test test-unit test-tools bench bench-sandbox bench-curation lint types format hooks doctor stop clean clean-all
+.PHONY: help setup sandbox repro test test-unit test-tools bench bench-sandbox bench-generation bench-journal bench-curation lint types format hooks doctor stop clean clean-all
 .NOTPARALLEL:
 
 help: ## Show this list
@@ -55,6 +54,7 @@ bench-generation: sandbox ## The three steps, side by side with the reference's 
 
 bench-journal: setup ## How soon a run resumes over a million finished answers (about 2 minutes)
 	@$(IN_VENV) python -m benchmarks.journal $(ARGS)
+
 bench-curation: setup ## Near-duplicates, decontamination and seed extraction, side by side with others (about 40 minutes)
 	@$(IN_VENV) python -m benchmarks.curation $(ARGS)
 

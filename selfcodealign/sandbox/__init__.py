@@ -5,8 +5,8 @@ with open_sandbox(SandboxSettings(limits=Limits(timeout_s=5.0))) as sandbox:
         ...
 """
 
-from selfcodealign.sandbox.configured import sandbox_settings
 from selfcodealign.sandbox.agreement import measure_agreement
+from selfcodealign.sandbox.configured import sandbox_settings
 from selfcodealign.sandbox.direct import find_runsc, platform_file
 from selfcodealign.sandbox.docker import Docker, docker_host
 from selfcodealign.sandbox.harness import harness_isolation, run_harness
