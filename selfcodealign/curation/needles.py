@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from selfcodealign.curation.shingles import Hashes, mixed
 
-FACTOR = np.array(0x9E3779B97F4A7C15, dtype=np.uint64)
+FACTOR = np.array([0x9E3779B97F4A7C15], dtype=np.uint64)
 
 SourceT = TypeVar("SourceT")
 
@@ -22,7 +22,8 @@ def character_hashes(text: str) -> Hashes:
 def windows(hashes: Hashes, size: int) -> Hashes:
     """The hash of each `size` items in a row; empty if there are fewer items.
 
-    Windows are put together from halves: 32 items take five passes.
+    A polynomial in `FACTOR`, so that no two places of a window weigh the same, put together from halves: 32 items take
+    five passes.
 
     Args:
         hashes: a 64-bit hash for each item; those of different items differ in all their bits alike.
@@ -39,7 +40,7 @@ def windows(hashes: Hashes, size: int) -> Hashes:
         if done == size:
             return whole
         part = part[:-power] * factor + part[power:]
-        power, factor = 2 * power, factor * FACTOR | np.uint64(1)
+        power, factor = 2 * power, factor * factor
 
 
 @dataclass(slots=True)
