@@ -27,28 +27,33 @@ SERVE = [
     *("--generation-config", "vllm", "--enable-prompt-tokens-details", "--host", "127.0.0.1"),
 ]
 
+Server = tuple[str, Path, subprocess.Popen[bytes]]
+
 
 @pytest.fixture(scope="module")
-def server(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The address of a server that is starting, and its log."""
+def server(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The address of a server that is starting, its log and its process."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log"
     settings = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_NUM_OF_RESERVED_CPU": "0", "VLLM_NO_USAGE_STATS": "1"}
-    command = [str(Path(sys.executable).with_name("vllm")), "serve", str(small_model), "--port", str(port), *SERVE]
+    # What `vllm serve` runs; the command itself needs a distribution of that name, which the CPU build is not.
+    module = ["-m", "vllm.entrypoints.openai.api_server"]
+    command = [sys.executable, *module, "--model", str(small_model), "--port", str(port), *SERVE]
     with log.open("w") as opened:
         process = subprocess.Popen(command, stdout=opened, stderr=opened, env={**os.environ, **settings})
         try:
-            yield f"http://127.0.0.1:{port}", log
+            yield f"http://127.0.0.1:{port}", log, process
         finally:
             process.terminate()
             process.wait(timeout=60)
 
 
-def wait_until_up(url: str, log: Path) -> None:
+def wait_until_up(server: Server) -> None:
+    url, log, process = server
     deadline = time.monotonic() + STARTS_IN_S
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             if httpx.get(f"{url}/health", timeout=5).is_success:
                 return
@@ -65,9 +70,9 @@ def requests() -> list[Request]:
 
 
 def test_a_server_gives_the_same_ids_and_counts_as_the_engine_in_process(
-    server: tuple[str, Path], small_model: Path, tmp_path: Path
+    server: Server, small_model: Path, tmp_path: Path
 ):
-    url, log = server
+    url, *_ = server
     served = IN_PROCESS.model_copy(update={"kind": "openai", "servers": [url], "served_model": "small"})
 
     def ask(engine: Engine, decoding: Decoding) -> Generation:
@@ -77,14 +82,15 @@ def test_a_server_gives_the_same_ids_and_counts_as_the_engine_in_process(
         )
 
     here = ask(IN_PROCESS, GREEDY)  # while the server starts
-    wait_until_up(url, log)
+    wait_until_up(server)
     there = ask(served, GREEDY)
     assert there.answers.keys() == here.answers.keys() == {f"r{n}" for n in range(20)}
     assert there.rejections.keys() == here.rejections.keys() == {"long"}
     assert there.rejections["long"].reason is RejectReason.PROMPT_TOO_LONG
     assert (there.usage.asked, there.usage.from_journal) == (21, 0)
     assert there.usage.prompt_tokens == here.usage.prompt_tokens
-    assert there.usage.cached_tokens > there.usage.prompt_tokens / 2, "the server's prefix cache was not hit"
+    # Blocks of the cache have 128 tokens on a CPU: one of each prompt's two can be shared.
+    assert there.usage.cached_tokens > there.usage.prompt_tokens / 3, "the server's prefix cache was not hit"
     same = sum(there.answers[name].text == here.answers[name].text for name in here.answers)
     assert same >= 15, "greedy answers differ: the prompt was not tokenised as in process"
     assert ask(served, GREEDY).usage.asked == 1
