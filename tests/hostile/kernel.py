@@ -159,7 +159,9 @@ assert libc.prctl(PR_SET_SECUREBITS, 1, 0, 0, 0) == -1
 import glob, subprocess
 def root_shells():
     done = []
-    for path in sorted(glob.glob('/usr/bin/*') + glob.glob('/usr/sbin/*') + glob.glob('/usr/lib/*/*')):
+    # Where Debian puts them; a look at every file below /usr/lib would take most of the time limit.
+    folders = ('/usr/bin', '/usr/sbin', '/usr/libexec', '/usr/lib/dbus-1.0', '/usr/lib/openssh')
+    for path in sorted(found for folder in folders for found in glob.glob(folder + '/*')):
         if os.path.isfile(path) and os.stat(path).st_mode & 0o6000:
             ran = subprocess.run([path, '-c', 'id'], stdin=subprocess.DEVNULL, capture_output=True, timeout=5)
             done += [path] * (b'uid=0' in ran.stdout)
