@@ -33,7 +33,8 @@ repro: setup sandbox ## Run the whole pipeline, or what changed of it; says wher
 	@printf '\nreport:  %s\nmetrics: dvc metrics show (after: . .venv/bin/activate)\n' "$(CURDIR)/$(REPORT)"
 
 test: lint types sandbox test-tools ## Lint, types and all tests, with the real engine and sandbox
-	@$(IN_VENV) python -m pytest $(ARGS)
+	@$(IN_VENV) python -m pytest -n auto tests/unit $(ARGS)
+	@$(IN_VENV) python -m pytest --ignore=tests/unit $(ARGS)
 
 test-unit: setup ## Tests that need neither engine nor sandbox (seconds)
 	@$(IN_VENV) python -m pytest -n auto tests/unit $(ARGS)
