@@ -22,12 +22,13 @@ PROGRAMS = (
         "passed",
         """
         import os
-        for path in ('/tmp/a', '/dev/shm/b', '/tmp/work/c'):
+        work = os.getcwd()
+        for path in ('/tmp/a', '/dev/shm/b', work + '/c'):
             open(path, 'w').write('x')
             os.chmod(path, 0)
         os.makedirs('/tmp/d/e/f')
         open('/tmp/d/e/f/g', 'w').close()
-        for path in ('/tmp/d/e/f', '/tmp/d/e', '/tmp/d', '/tmp/work'):
+        for path in ('/tmp/d/e/f', '/tmp/d/e', '/tmp/d', work):
             os.chmod(path, 0)
         mode = os.stat('/tmp/d').st_mode & 0o777
         assert mode == 0

@@ -136,8 +136,9 @@ PROGRAMS = (
         import os
         for name in ('json', 'unittest', 'sitecustomize', 'usercustomize', 'numpy', 'colorsys', 'os'):
             open(name + '.py', 'w').write('raise SystemExit(0)')
-        os.makedirs('/tmp/work/.local/lib/python3.11/site-packages')
-        open('/tmp/work/.local/lib/python3.11/site-packages/evil.pth', 'w').write('import os; os._exit(0)')
+        packages = os.path.expanduser('~/.local/lib/python3.11/site-packages')
+        os.makedirs(packages)
+        open(packages + '/evil.pth', 'w').write('import os; os._exit(0)')
         names = os.listdir('.')
         assert len(names) == 8
         """,

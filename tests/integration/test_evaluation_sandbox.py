@@ -19,7 +19,7 @@ from selfcodealign.evaluation import (
     import_benchmarks,
     load_benchmark,
 )
-from selfcodealign.params import ImportBenchmarks, load_params
+from selfcodealign.params import BenchmarkName, ImportBenchmarks, load_params
 from selfcodealign.sandbox import SandboxSettings
 
 pytestmark = pytest.mark.sandbox
@@ -30,8 +30,8 @@ SANDBOX = SandboxSettings(num_workers=2)
 NUM_TASKS = 10
 
 
-def imported(name: str, folder: Path, folders: list[str]) -> Benchmark:
-    settings = ImportBenchmarks(names=[name], folders=folders)  # type: ignore[list-item]
+def imported(name: BenchmarkName, folder: Path, folders: list[str]) -> Benchmark:
+    settings = ImportBenchmarks(names=[name], folders=folders)
     import_benchmarks(
         settings,
         folder,
