@@ -165,14 +165,20 @@ def _strengths(
             f"select_examples.keep = {settings.keep}: only passing responses have a test strength; set choice to random"
             " and min_mutation_score and min_branch_coverage to null"
         )
-    passed = (response.id for response in responses if _status(verdicts, response) == "passed")
-    missing = sum(response_id not in strengths for response_id in passed)
+    missing = _num_passing_without(strengths, responses, verdicts)
     if missing:
         raise InputError(
             f"select_examples asks for the strength of tests, which {missing} passing responses lack; set"
             " validate_responses.test_strength to true and rerun validate_responses (`dvc repro`)"
         )
     return strengths
+
+
+def _num_passing_without(
+    measured: Mapping[str, object], responses: Sequence[Response], verdicts: Mapping[str, Verdict]
+) -> int:
+    passed = (response.id for response in responses if _status(verdicts, response) == "passed")
+    return sum(response_id not in measured for response_id in passed)
 
 
 def _agreements(
@@ -184,8 +190,7 @@ def _agreements(
     """The agreements that the settings ask for; none if they do not."""
     if "agreed" not in settings.criteria:
         return {}
-    passed = (response.id for response in responses if _status(verdicts, response) == "passed")
-    missing = sum(response_id not in agreements for response_id in passed)
+    missing = _num_passing_without(agreements, responses, verdicts)
     if missing:
         raise InputError(
             f"select_examples.choice asks for the agreement of responses, which {missing} passing ones lack; set"

@@ -168,6 +168,27 @@ class Generation:
     usage: Usage = field(default_factory=Usage)
 
 
+class Waiting:
+    """The requests of a call that have not begun, for engines: see `Engine.generate`.
+
+    Attributes:
+        is_exhausted: whether there are no more, ever.
+    """
+
+    def __init__(self, requests: Iterable[Request | None]) -> None:
+        self.is_exhausted = False
+        self._requests = iter(requests)
+
+    def following(self) -> Request | None:
+        """The next request; None if there is none, at the moment or ever."""
+        if not self.is_exhausted:
+            try:
+                return next(self._requests)
+            except StopIteration:
+                self.is_exhausted = True
+        return None
+
+
 class RequestSource(Protocol):
     """Requests that depend on answers to earlier ones."""
 

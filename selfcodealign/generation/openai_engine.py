@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from selfcodealign.errors import InputError, PrerequisiteError
 from selfcodealign.generation.completions import CompletionServer, Failure
-from selfcodealign.generation.engine import Answer, Decoding, Rejection, RejectReason, Request
+from selfcodealign.generation.engine import Answer, Decoding, Rejection, RejectReason, Request, Waiting
 from selfcodealign.generation.server_pool import Job, RetryPolicy, ServerPool
 from selfcodealign.params import Engine as EngineSettings
 
@@ -69,19 +69,11 @@ class OpenAIEngine:
     def generate(self, requests: Iterable[Request | None], decoding: Decoding) -> Iterator[Outcome]:
         """Answer the requests, yielding each as it ends; see `Engine.generate`."""
         asking = _Asking(self._connect, self._make_pool(), self._prompts, decoding)
-        waiting = iter(requests)
-        exhausted = False
+        waiting = Waiting(requests)
         num_open = 0
         try:
-            while num_open or not exhausted:
-                while not exhausted:
-                    try:
-                        request = next(waiting)
-                    except StopIteration:
-                        exhausted = True
-                        break
-                    if request is None:
-                        break
+            while num_open or not waiting.is_exhausted:
+                while (request := waiting.following()) is not None:
                     asking.add(request)
                     num_open += 1
                 if num_open:

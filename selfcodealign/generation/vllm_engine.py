@@ -10,7 +10,7 @@ from typing import Any
 
 from selfcodealign.errors import InputError, PrerequisiteError
 from selfcodealign.generation.early_ends import cut
-from selfcodealign.generation.engine import Answer, Decoding, Rejection, RejectReason, Request
+from selfcodealign.generation.engine import Answer, Decoding, Rejection, RejectReason, Request, Waiting
 from selfcodealign.params import Dtype
 from selfcodealign.params import Engine as EngineSettings
 
@@ -46,18 +46,10 @@ class VllmEngine:
         A prompt that leaves no room for `max_new_tokens` is set aside before the engine sees it. An answer that has
         ended early (`Request.ends`) is aborted.
         """
-        waiting = iter(requests)
+        waiting = Waiting(requests)
         running: dict[str, _Running] = {}
-        exhausted = False
-        while running or not exhausted:
-            while not exhausted and len(running) < self._window:
-                try:
-                    request = next(waiting)
-                except StopIteration:
-                    exhausted = True
-                    break
-                if request is None:
-                    break
+        while running or not waiting.is_exhausted:
+            while len(running) < self._window and (request := waiting.following()) is not None:
                 rejection = self._submit(request, decoding)
                 if rejection is not None:
                     yield request, rejection
