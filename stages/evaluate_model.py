@@ -13,7 +13,7 @@ from selfcodealign.files import write_text
 from selfcodealign.generation import generate_answers, load_prompt_format
 from selfcodealign.models import read_card
 from selfcodealign.params import load_params
-from selfcodealign.sandbox import SandboxSettings
+from selfcodealign.sandbox import sandbox_settings
 from selfcodealign.stage import cache_folder, run_stage, stage_run
 
 NAME = "evaluate_model"
@@ -61,7 +61,7 @@ def main(
         result = evaluate_samples(
             loaded,
             group_samples(solutions.samples, loaded, "the solutions"),
-            sandbox=SandboxSettings(runtime=params.sandbox.runtime, num_workers=params.sandbox.num_workers),
+            sandbox=sandbox_settings(params.sandbox),
             journal_path=cache_folder() / JOURNAL,
         )
         write_text(target / "results.json", result.as_json())
@@ -70,7 +70,7 @@ def main(
             **result.summary(),
             max_tasks=settings.max_tasks,
             prompt_form="chat" if prompt_format.is_chat else "completion",
-            opening=settings.opening,
+            opening=solutions.opening,
             cut_short=solutions.num_cut_short,
             unanswered=solutions.num_unanswered,
             usage=solutions.usage.as_metrics(),

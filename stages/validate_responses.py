@@ -82,6 +82,7 @@ def main(
             seconds = time.monotonic() - started
             run.record(isolation=sandbox.isolation, image=sandbox.image_id)
         strengths: list[Strength] = []
+        agreements_path.unlink(missing_ok=True)  # not another run's
         if loaded.validate_responses.agreement:
             agreements, asked = _agree(responses, verdicts, settings)
             write_rows(agreements_path, agreements, Agreement)

@@ -50,12 +50,14 @@ class SolutionSet:
 
     Attributes:
         samples: the solutions, in the order of the benchmark; an unanswered task has an empty one, which fails.
+        opening: how the answers began: `stub` only where the benchmark and the prompt form have one to begin with.
         usage: what generation cost.
         num_cut_short: answers that used up their tokens.
         num_unanswered: tasks whose prompt the engine did not take.
     """
 
     samples: list[Sample]
+    opening: Opening
     usage: Usage
     num_cut_short: int
     num_unanswered: int
@@ -84,7 +86,8 @@ def generate_solutions(
         ask: the engine: requests and decoding in, answers out.
     """
     family = _family(benchmark)
-    has_stub = not prompt_format.is_chat or _opens_with_stub(opening, family)
+    begun = prompt_format.is_chat and _opens_with_stub(opening, family)
+    has_stub = begun or not prompt_format.is_chat
     decoding = Decoding(
         temperature=0.0,
         top_p=1.0,
@@ -109,6 +112,7 @@ def generate_solutions(
     ]
     return SolutionSet(
         samples=samples,
+        opening="stub" if begun else "block",
         usage=generation.usage,
         num_cut_short=sum(answer.finish_reason == "length" for answer in generation.answers.values()),
         num_unanswered=len(generation.rejections),

@@ -215,6 +215,5 @@ def benchmark_notes(inputs: ReportInputs) -> list[str]:
 
 
 def _opening_note(one: Evaluation) -> str:
-    is_opened = one.metrics.get("prompt_form") == "chat" and one.metrics.get("opening") == "stub"
-    is_stubbed = is_opened and not one.benchmark.startswith("mbpp")
-    return " Answers begin with the task's signature and docstring, given to the model." if is_stubbed else ""
+    is_begun = one.metrics.get("opening") == "stub"
+    return " Answers begin with the task's signature and docstring, given to the model." if is_begun else ""

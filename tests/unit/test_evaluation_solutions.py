@@ -1,6 +1,7 @@
 """Prompts for benchmarks, and the programs that come out of answers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from evaluation_tasks import benchmark
@@ -59,6 +60,21 @@ def test_a_begun_stub_is_part_of_the_solution() -> None:
         benchmark(), ["HumanEval/1"], prompt_format=CHAT, opening="stub", max_new_tokens=64, ask=ask
     )
     assert found.samples[0].solution == f"{TASK['prompt'].strip()}\n    return value + 1"
+    assert found.opening == "stub"
+
+
+def test_what_cannot_begin_with_the_stub_is_not_said_to() -> None:
+    def ask(*_: object) -> Generation:
+        return Generation()
+
+    def opening(variant: str, form: PromptFormat) -> str:
+        info = replace(benchmark().info, variant=variant)
+        asked = replace(benchmark(), info=info)
+        return generate_solutions(asked, [], prompt_format=form, opening="stub", max_new_tokens=64, ask=ask).opening
+
+    assert opening("humaneval_plus", CHAT) == "stub"
+    assert opening("mbpp_plus", CHAT) == "block"
+    assert opening("humaneval_plus", COMPLETION) == "block"
 
 
 def test_the_quotation_marks_of_an_mbpp_prompt_are_not_shown_in_a_chat() -> None:

@@ -118,12 +118,7 @@ def test_the_fallback_benchmark_is_named_as_such(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("metrics", "is_said"),
-    [
-        ({"prompt_form": "chat", "opening": "stub"}, True),
-        ({"prompt_form": "chat", "opening": "block"}, False),
-        ({"prompt_form": "completion", "opening": "stub"}, False),
-    ],
+    ("metrics", "is_said"), [({"opening": "stub"}, True), ({"opening": "block"}, False), ({}, False)]
 )
 def test_an_answer_that_was_begun_for_the_model_is_said_to_be(
     tmp_path: Path, metrics: dict[str, str], is_said: bool
