@@ -1,11 +1,14 @@
-"""Files that are there whole or not at all: written under a temporary name, then renamed."""
+"""Files and folders that are there whole or not at all: written under a temporary name, then renamed."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from selfcodealign.errors import InputError
+
+FILE_MODE = 0o644
 
 
 @contextmanager
@@ -40,3 +43,41 @@ def write_text(path: Path, text: str) -> None:
     """
     with replaced(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replaced_folder(destination: Path) -> Iterator[Path]:
+    """Write a folder under a temporary name beside its place, and rename it there when the block ends well.
+
+    An error leaves the earlier folder as it was. What a killed run left behind is removed first.
+
+    Args:
+        destination: the folder that is made or replaced.
+
+    Yields:
+        An empty folder, `.<name>.tmp` beside the destination, on the same file system.
+
+    Raises:
+        InputError: the folder cannot be written (no space, no permission).
+    """
+    temporary = destination.with_name(f".{destination.name}.tmp")
+    old = destination.with_name(f".{destination.name}.old")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                path.chmod(FILE_MODE)  # safetensors files are born readable by their owner alone
+        # rename(2) replaces no folder that has files: the old one steps aside, and goes when the new one is there
+        shutil.rmtree(old, ignore_errors=True)
+        if destination.exists():
+            os.replace(destination, old)
+        os.replace(temporary, destination)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {destination}: {error.strerror or error}; free some space or fix its folder"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from selfcodealign.files import replaced_folder
 from selfcodealign.params import load_params
 from selfcodealign.records import Dropped, Seed, write_rows
 from selfcodealign.seeds import collect_seeds, sources_of
@@ -35,8 +36,9 @@ def main(
             seed=params.seed,
             num_workers=num_workers or None,
         )
-        write_rows(out / "seeds.parquet", found.seeds, Seed)
-        write_rows(out / "dropped.parquet", found.dropped, Dropped)
+        with replaced_folder(out) as folder:
+            write_rows(folder / "seeds.parquet", found.seeds, Seed)
+            write_rows(folder / "dropped.parquet", found.dropped, Dropped)
         run.rows(rows_in=found.num_functions, rows_out=len(found.seeds), dropped=found.functions_dropped)
         run.record(
             files=found.num_files,

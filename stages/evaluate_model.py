@@ -9,7 +9,7 @@ import typer
 
 from selfcodealign.evaluation import evaluate_samples, generate_solutions, group_samples, load_benchmark, write_samples
 from selfcodealign.evaluation.command import JOURNAL, BenchmarkChoice
-from selfcodealign.files import write_text
+from selfcodealign.files import replaced_folder, write_text
 from selfcodealign.generation import generate_answers, load_prompt_format
 from selfcodealign.models import read_card
 from selfcodealign.params import load_params
@@ -37,11 +37,12 @@ def main(
     """
     params = load_params(params_path)
     settings = params.evaluate_model
-    folder = model_folder or Path("models") / model
+    weights = model_folder or Path("models") / model
     target = out or Path("data") / NAME / model / benchmark.value
-    with stage_run(NAME, metrics or Path("metrics") / NAME / f"{model}-{benchmark.value}.json") as run:
+    metrics_path = metrics or Path("metrics") / NAME / f"{model}-{benchmark.value}.json"
+    with stage_run(NAME, metrics_path) as run:
         loaded = load_benchmark(data, benchmark.value)
-        prompt_format = load_prompt_format(folder, read_card(folder).prompt_form)
+        prompt_format = load_prompt_format(weights, read_card(weights).prompt_form)
         solutions = generate_solutions(
             loaded,
             list(islice(loaded.tasks, settings.max_tasks)),
@@ -50,21 +51,22 @@ def main(
             max_new_tokens=settings.max_new_tokens,
             ask=partial(
                 generate_answers,
-                model_folder=folder,
+                model_folder=weights,
                 # No server has the fine-tuned model, and both models are to be judged by the same engine.
                 engine=params.engine.in_process(),
                 journal_path=cache_folder() / "answers.sqlite",
                 what=f"solutions of {model} for {benchmark.value}",
             ),
         )
-        write_samples(target / "samples.jsonl", solutions.samples)
         result = evaluate_samples(
             loaded,
             group_samples(solutions.samples, loaded, "the solutions"),
             sandbox=sandbox_settings(params.sandbox),
             journal_path=cache_folder() / JOURNAL,
         )
-        write_text(target / "results.json", result.as_json())
+        with replaced_folder(target) as folder:
+            write_samples(folder / "samples.jsonl", solutions.samples)
+            write_text(folder / "results.json", result.as_json())
         run.record(
             model=model,
             **result.summary(),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from selfcodealign.curation import write_hits
+from selfcodealign.files import replaced_folder
 from selfcodealign.params import Params, load_params
 from selfcodealign.records import Seed, derived_seed, read_rows
 from selfcodealign.seeds import JUDGE_MAX_NEW_TOKENS, BenchmarkTexts, Judge, filter_seeds, model_judge
@@ -48,8 +49,9 @@ def main(
             benchmarks=texts,
             judge=_judge(params, model, run) if settings.judge else None,
         )
-        write_step(run, out / "seeds.parquet", result.seeds, Seed, result.dropped)
-        write_hits(out / "decontamination.jsonl", texts.hits if texts is not None else [])
+        with replaced_folder(out) as folder:
+            write_step(run, folder / "seeds.parquet", result.seeds, Seed, result.dropped)
+            write_hits(folder / "decontamination.jsonl", texts.hits if texts is not None else [])
         run.rows(
             rows_in=len(result.seeds) + len(result.dropped), rows_out=len(result.seeds), dropped=dict(result.counts)
         )

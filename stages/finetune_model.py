@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from selfcodealign.files import write_text
+from selfcodealign.files import replaced_folder, write_text
 from selfcodealign.models import read_card
 from selfcodealign.params import load_params
 from selfcodealign.records import Dropped, Example, read_rows, write_rows
@@ -46,9 +46,10 @@ def main(
         result = finetune_model(
             base, pairs, params.finetune_model, seed=params.seed, destination=out, checkpoints=checkpoints
         )
-        write_text(data / "loss.csv", _loss_csv(result.curve))
-        write_text(data / "masked_row.txt", result.masked_row + "\n")
-        write_rows(data / "dropped.parquet", result.dropped, Dropped)
+        with replaced_folder(data) as folder:
+            write_text(folder / "loss.csv", _loss_csv(result.curve))
+            write_text(folder / "masked_row.txt", result.masked_row + "\n")
+            write_rows(folder / "dropped.parquet", result.dropped, Dropped)
         _record(run, result, rows_in=len(pairs))
     shutil.rmtree(checkpoints, ignore_errors=True)
 

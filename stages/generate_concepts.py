@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from selfcodealign.files import replaced_folder
 from selfcodealign.generation import generate_answers, load_prompt_format, make_concepts
 from selfcodealign.models import read_card
 from selfcodealign.params import load_params
@@ -45,7 +46,8 @@ def main(
                 what="concepts",
             ),
         )
-        write_step(run, out / "concepts.parquet", result.rows, Concepts, result.dropped)
+        with replaced_folder(out) as folder:
+            write_step(run, folder / "concepts.parquet", result.rows, Concepts, result.dropped)
         run.record(usage=result.usage.as_metrics())
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from selfcodealign.files import replaced_folder
 from selfcodealign.generation import TaskSource, generate_answers, load_prompt_format, make_instructions
 from selfcodealign.models import read_card
 from selfcodealign.params import load_params
@@ -52,7 +53,8 @@ def main(
                 what="instructions",
             ),
         )
-        write_step(run, out / "instructions.parquet", result.rows, Instruction, result.dropped)
+        with replaced_folder(out) as folder:
+            write_step(run, folder / "instructions.parquet", result.rows, Instruction, result.dropped)
         run.record(
             usage=result.usage.as_metrics(),
             categories=count_by(row.category for row in result.rows),

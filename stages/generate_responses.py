@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from selfcodealign.files import replaced_folder
 from selfcodealign.generation import generate_answers, load_prompt_format, make_responses
 from selfcodealign.journal import open_journal
 from selfcodealign.models import read_card
@@ -53,7 +54,8 @@ def main(
             ),
             judge=judge,
         )
-        write_step(run, out / "responses.parquet", result.rows, Response, result.dropped)
+        with replaced_folder(out) as folder:
+            write_step(run, folder / "responses.parquet", result.rows, Response, result.dropped)
         run.record(usage=result.usage.as_metrics(), tasks=len(instructions))
         if judge is not None:
             run.record(adaptive=result.saved)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from selfcodealign.evaluation import OVERRIDE_VARIABLES, find_others, import_benchmarks, write_others
+from selfcodealign.files import replaced_folder
 from selfcodealign.params import load_params
 from selfcodealign.stage import cache_folder, run_stage, stage_run
 
@@ -34,15 +35,16 @@ def main(
         others = find_others(
             params.import_benchmarks.others, [root / name for name in params.import_benchmarks.folders]
         )
-        infos = import_benchmarks(
-            params.import_benchmarks,
-            out,
-            root=root,
-            overrides=overrides,
-            evalplus_cache=Path(user_cache_dir("evalplus")),
-            download_folder=cache_folder() / "benchmarks",
-        )
-        write_others(out, others)
+        with replaced_folder(out) as folder:
+            infos = import_benchmarks(
+                params.import_benchmarks,
+                folder,
+                root=root,
+                overrides=overrides,
+                evalplus_cache=Path(user_cache_dir("evalplus")),
+                download_folder=cache_folder() / "benchmarks",
+            )
+            write_others(folder, others)
         run.record(
             others={file.file: {"benchmark": file.name, "tasks": file.tasks, "sha256": file.sha256} for file in others},
             benchmarks={

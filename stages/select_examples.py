@@ -19,6 +19,7 @@ from selfcodealign.curation import (
     write_hits,
 )
 from selfcodealign.evaluation import load_all_texts
+from selfcodealign.files import replaced_folder
 from selfcodealign.params import load_params
 from selfcodealign.records import (
     Agreement,
@@ -86,8 +87,6 @@ def main(
         selection = select_examples(
             responses, verdicts, instructions, seeds, benchmarks, settings, strengths, agreements
         )
-        write_step(run, out / EXAMPLES_FILE, selection.examples, Example, selection.dropped)
-        write_hits(out / "decontamination.jsonl", selection.hits)
         reasons = Counter(row.reason for row in selection.dropped)
         facts = CardFacts(
             funnel=[
@@ -103,8 +102,11 @@ def main(
             hits=selection.hits,
             settings={**section.model_dump(), "seed": params.seed},
         )
-        write_card(out, selection.examples, facts)
-        write_croissant(out, selection.examples)
+        with replaced_folder(out) as folder:
+            write_step(run, folder / EXAMPLES_FILE, selection.examples, Example, selection.dropped)
+            write_hits(folder / "decontamination.jsonl", selection.hits)
+            write_card(folder, selection.examples, facts)
+            write_croissant(folder, selection.examples)
         run.rows(
             rows_in=len(responses),
             rows_out=len(selection.examples),

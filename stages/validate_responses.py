@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from selfcodealign.files import replaced_folder
 from selfcodealign.journal import open_journal
 from selfcodealign.params import Params, load_params
 from selfcodealign.progress import progress
@@ -26,7 +27,6 @@ from selfcodealign.sandbox import (
 from selfcodealign.stage import cache_folder, run_stage, stage_run
 
 NAME = "validate_responses"
-FOLDER = Path("data") / NAME
 
 
 def main(
@@ -36,17 +36,8 @@ def main(
     responses_path: Annotated[Path, typer.Option("--responses", help="Responses to run.")] = Path(
         "data/generate_responses/responses.parquet"
     ),
-    verdicts_path: Annotated[Path, typer.Option("--verdicts", help="Verdicts, in the order of the responses.")] = FOLDER
-    / "verdicts.parquet",
-    dropped_path: Annotated[
-        Path, typer.Option("--dropped", help="Responses that the sandbox could not judge.")
-    ] = FOLDER / "dropped.parquet",
-    strengths_path: Annotated[
-        Path, typer.Option("--strengths", help="How strong the tests of passing responses are; empty if not measured.")
-    ] = FOLDER / "strength.parquet",
-    agreements_path: Annotated[
-        Path, typer.Option("--agreements", help="Whether responses pass each other's tests; written if measured.")
-    ] = FOLDER / "agreement.parquet",
+    out: Annotated[Path, typer.Option(help="Folder for verdicts, dropped, strength and agreement.")] = Path("data")
+    / NAME,
     metrics_path: Annotated[Path, typer.Option("--metrics", help="Counts by status, rate.")] = Path(
         f"metrics/{NAME}.json"
     ),
@@ -82,18 +73,20 @@ def main(
             seconds = time.monotonic() - started
             run.record(isolation=sandbox.isolation, image=sandbox.image_id)
         strengths: list[Strength] = []
-        agreements_path.unlink(missing_ok=True)  # not another run's
-        if loaded.validate_responses.agreement:
-            agreements, asked = _agree(responses, verdicts, settings)
-            write_rows(agreements_path, agreements, Agreement)
-            run.record(agreement=asked)
         if loaded.validate_responses.test_strength:
             strengths, found = _measure(responses, verdicts, settings, loaded)
             run.record(test_strength=found)
-        write_rows(strengths_path, strengths, Strength)
+        agreements: list[Agreement] | None = None
+        if loaded.validate_responses.agreement:
+            agreements, asked = _agree(responses, verdicts, settings)
+            run.record(agreement=asked)
         kept = [verdict for verdict in verdicts if verdict.status != Status.SANDBOX_ERROR]
-        write_rows(verdicts_path, kept, Verdict)
-        write_rows(dropped_path, _dropped(responses, verdicts), Dropped)
+        with replaced_folder(out) as folder:
+            write_rows(folder / "verdicts.parquet", kept, Verdict)
+            write_rows(folder / "dropped.parquet", _dropped(responses, verdicts), Dropped)
+            write_rows(folder / "strength.parquet", strengths, Strength)
+            if agreements is not None:
+                write_rows(folder / "agreement.parquet", agreements, Agreement)
         statuses = Counter(verdict.status for verdict in kept)
         num_lost = len(verdicts) - len(kept)
         run.rows(rows_in=len(responses), rows_out=len(kept), dropped={str(Status.SANDBOX_ERROR): num_lost})

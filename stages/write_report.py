@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from selfcodealign import report
-from selfcodealign.files import write_text
+from selfcodealign.files import replaced_folder, write_text
 from selfcodealign.params import load_params
 from selfcodealign.stage import run_stage
 
@@ -42,8 +42,9 @@ def main(
         output_tokens=report.read_output_tokens(responses),
         versions=report.installed_versions(),
     )
-    report.write_report(inputs, out / "report.html")
-    report.write_plots(inputs, out / "plots")
+    with replaced_folder(out) as folder:
+        report.write_report(inputs, folder / "report.html")
+        report.write_plots(inputs, folder / "plots")
     write_text(summary, json.dumps(report.summary_metrics(inputs), indent=2) + "\n")
 
 

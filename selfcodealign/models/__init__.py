@@ -7,7 +7,7 @@ PyPI wheels ship) into a folder that transformers and vLLM load. A `ModelCard` b
 from selfcodealign.models.card import CARD_NAME, ModelCard, read_card, write_card
 from selfcodealign.models.chat import BASE_CHAT_TEMPLATE, end_of_turn_token, ensure_chat_template
 from selfcodealign.models.families import FAMILIES, Family, family_of, find_family
-from selfcodealign.models.folders import replaced_folder, weights_digest
+from selfcodealign.models.folders import weights_digest
 from selfcodealign.models.importing import import_model
 from selfcodealign.models.packaged import PACKAGED, PackagedModel
 from selfcodealign.models.quiet import quiet_transformers
@@ -27,7 +27,6 @@ __all__ = [
     "import_model",
     "quiet_transformers",
     "read_card",
-    "replaced_folder",
     "weights_digest",
     "write_card",
 ]

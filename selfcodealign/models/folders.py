@@ -1,13 +1,9 @@
-"""Model folders: written aside and renamed, checked file by file, read without loading the weights."""
+"""Model folders: checked file by file, read without loading the weights."""
 
 import hashlib
 import json
-import os
-import shutil
 import struct
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,48 +12,9 @@ from selfcodealign.errors import InputError
 
 HEADER_LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
-FILE_MODE = 0o644
 HASH_CHUNK_BYTES = 1 << 22
 DTYPE_NAMES = {"BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64"}
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
-
-
-@contextmanager
-def replaced_folder(destination: Path) -> Iterator[Path]:
-    """Write a folder under a temporary name beside its place, and rename it there when the block ends well.
-
-    An error leaves the earlier folder as it was. What a killed run left behind is removed first.
-
-    Args:
-        destination: the folder that is made or replaced.
-
-    Yields:
-        An empty folder, `.<name>.tmp` beside the destination, on the same file system.
-
-    Raises:
-        InputError: the folder cannot be written (no space, no permission).
-    """
-    temporary = destination.with_name(f".{destination.name}.tmp")
-    old = destination.with_name(f".{destination.name}.old")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        for path in temporary.rglob("*"):
-            if path.is_file():
-                path.chmod(FILE_MODE)  # safetensors files are born readable by their owner alone
-        # rename(2) replaces no folder that has files: the old one steps aside, and goes when the new one is there
-        shutil.rmtree(old, ignore_errors=True)
-        if destination.exists():
-            os.replace(destination, old)
-        os.replace(temporary, destination)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {destination}: {error.strerror or error}; free some space or fix its folder"
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from selfcodealign.files import replaced_folder
 from selfcodealign.errors import InputError
 from selfcodealign.models.card import CARD_NAME, ModelCard, write_card
 from selfcodealign.models.families import find_family
 from selfcodealign.models.folders import (
     check_model_folder,
     file_digest,
-    replaced_folder,
     weights_digest,
     weights_summary,
 )

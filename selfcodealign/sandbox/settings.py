@@ -94,7 +94,7 @@ class SandboxSettings:
     runtime: RuntimeName = "runsc"
     limits: Limits = field(default_factory=Limits)
     num_workers: int = 0
-    programs_per_container: int = 5000
+    programs_per_container: int = 20_000
     shares_processes: bool = True
     max_tries: int = 3
     docker_host: str | None = None

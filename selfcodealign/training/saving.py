@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import InputError
-from selfcodealign.models import ModelCard, replaced_folder, weights_digest, write_card
+from selfcodealign.files import replaced_folder
+from selfcodealign.models import ModelCard, weights_digest, write_card
 
 SETTINGS_NAME = "training_settings.json"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from end_to_end.conftest import Clone, clone
+from end_to_end.conftest import Clone, clone, set_params
 
 from selfcodealign.records import Example, read_rows
 
@@ -24,6 +24,16 @@ def metrics(user: Clone, name: str) -> dict[str, Any]:
 
 def stages_run(ended: subprocess.CompletedProcess[str]) -> list[str]:
     return re.findall(r"Running stage '([^']+)'", ended.stdout + ended.stderr)
+
+
+def contents(user: Clone, *folders: str) -> dict[str, bytes]:
+    paths = [path for name in folders for path in sorted((user.folder / name).rglob("*")) if path.is_file()]
+    return {str(path.relative_to(user.folder)): path.read_bytes() for path in paths}
+
+
+def only_error(ended: subprocess.CompletedProcess[str]) -> str:
+    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    return line
 
 
 def examples(user: Clone) -> list[Example]:
@@ -84,6 +94,19 @@ def test_the_workspace_is_clean_and_a_second_repro_does_nothing_in_seconds(finis
     again = finished.run("dvc", "repro")
     assert stages_run(again) == []
     assert time.monotonic() - started < 60
+
+
+def test_a_stage_that_fails_says_why_in_one_line_and_leaves_what_it_had_written_before(finished: Clone):
+    params = finished.folder / "params.yaml"
+    kept = params.read_text()
+    before = contents(finished, "models/aligned", "data/finetune_model", "metrics")
+    set_params(params, {"finetune_model.min_examples": 1_000_000})
+    ended = finished.run("dvc", "repro", "--single-item", "finetune_model", check=False)
+    params.write_text(kept)
+    assert ended.returncode
+    assert "finetune_model.min_examples" in only_error(ended)
+    assert contents(finished, "models/aligned", "data/finetune_model", "metrics") == before
+    assert "up to date" in finished.run("dvc", "status").stdout
 
 
 def test_a_changed_parameter_reruns_its_stage_and_what_depends_on_it(finished: Clone, tmp_path: Path):

@@ -51,8 +51,7 @@ def run_stage(
     outputs = folder / "data/validate_responses"
     command = [sys.executable, "-m", "stages.validate_responses"]
     command += ["--responses", str(folder / "data/generate_responses/responses.parquet")]
-    command += ["--verdicts", str(outputs / "verdicts.parquet"), "--dropped", str(outputs / "dropped.parquet")]
-    command += ["--strengths", str(outputs / "strength.parquet"), "--params", str(params)]
+    command += ["--out", str(outputs), "--params", str(params)]
     command += ["--metrics", str(folder / "metrics/validate_responses.json")]
     env = {**os.environ, "DVC_ROOT": str(folder), **environment}
     return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=300, check=False)

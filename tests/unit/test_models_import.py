@@ -9,7 +9,8 @@ import pytest
 from tiny_models import CHATML, make_model_folder
 
 from selfcodealign.errors import InputError
-from selfcodealign.models import FAMILIES, family_of, find_family, import_model, read_card, replaced_folder
+from selfcodealign.files import replaced_folder
+from selfcodealign.models import FAMILIES, family_of, find_family, import_model, read_card
 from selfcodealign.models.importing import _prompt_form, check_round_trip
 from selfcodealign.params import ImportModel
 
