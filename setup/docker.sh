@@ -121,7 +121,8 @@ start() {
 # Ends what a killed daemon left behind: its containerd, which the next daemon would wait for in vain, and its containers.
 end_leftovers() {
     local file pid name
-    grep -lsF -- "$RUN_DIR/exec" /proc/[0-9]*/cmdline | while IFS= read -r file; do
+    # grep fails for a process that ends while it looks.
+    { grep -lsF -- "$RUN_DIR/exec" /proc/[0-9]*/cmdline || true; } | while IFS= read -r file; do
         pid=${file#/proc/} pid=${pid%/cmdline}
         IFS= read -r -d '' name 2>/dev/null <"$file" || continue # its first word: the program
         case "${name##*/}" in containerd* | runsc*) kill -9 "$pid" 2>/dev/null || true ;; esac

@@ -206,6 +206,17 @@ def test_packages_that_cannot_be_had_are_named_in_one_line(checkout: Path, tmp_p
     assert_one_line_with_exit_2(done, "docker.io runsc", "package manager")
 
 
+def test_processes_that_end_while_leftovers_are_looked_for_do_no_harm(checkout: Path, tmp_path: Path):
+    """grep tells of a file in /proc that vanished by its exit status, 2, beside what it found."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    stand_in = tools / "grep"
+    stand_in.write_text(f'#!/bin/sh\n{shutil.which("grep")} "$@"\ncase "$1" in -ls*) exit 2 ;; esac\n')
+    stand_in.chmod(0o755)
+    done = run("docker.sh", checkout, "stop", PATH=f"{tools}{os.pathsep}{os.environ['PATH']}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_python_that_is_too_old_is_named_in_one_line(checkout: Path):
     assert_one_line_with_exit_2(run("python.sh", checkout, "cpu,dev", PYTHON="/bin/false"), "/bin/false", "3.11")
     assert not (checkout / ".venv").exists()
