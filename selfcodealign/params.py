@@ -166,8 +166,9 @@ class GenerateResponses(Sampling):
 class Engine(Section):
     """What answers the requests of every step that asks the model."""
 
-    kind: Literal["vllm", "openai"] = Field(
-        default="vllm", description="vllm: in this process; openai: servers with an OpenAI-compatible API"
+    kind: Literal["vllm", "openai", "ray"] = Field(
+        default="vllm",
+        description="vllm: in this process; openai: servers with an OpenAI-compatible API; ray: vLLM on a Ray cluster",
     )
     servers: list[Annotated[str, Field(pattern=r"^https?://[^/\s]+")]] = Field(
         default=[], description="openai only: addresses such as http://localhost:8000/v1; the key is in OPENAI_API_KEY"
@@ -175,15 +176,22 @@ class Engine(Section):
     served_model: str | None = Field(default=None, description="openai only: the model's name on the servers")
     max_concurrency: Count = Field(default=64, description="openai only: requests at the same time, each server")
     request_timeout_s: float = Field(default=600.0, gt=0.0, description="openai only: wall time of a try, seconds")
-    max_tries: Count = Field(default=6, description="openai only: tries of one request before it is counted as lost")
+    max_tries: Count = Field(default=6, description="openai, ray: tries of one request before it is counted as lost")
+    ray_address: str | None = Field(
+        default=None, description="ray only: host:port of a cluster's head, or auto; null: a cluster started here"
+    )
+    num_replicas: Count | None = Field(
+        default=None, description="ray only: copies of the model; null: as many as the GPUs allow, else one a node"
+    )
     dtype: Dtype = Field(
         default="auto", description="precision; auto: as stored, but float32 on a CPU without bfloat16 units"
     )
     max_model_len: Count = Field(description="tokens of prompt and answer at most")
-    max_num_seqs: Count = Field(description="answers generated at the same time")
-    kv_cache_gib: float = Field(gt=0.0, description="KV cache on a CPU, GiB")
+    max_num_seqs: Count = Field(description="answers generated at the same time, by each copy of the model")
+    kv_cache_gib: float = Field(gt=0.0, description="KV cache on a CPU, GiB; ray: of a node, shared by its replicas")
     gpu_memory_utilization: Share = Field(default=0.9, description="share of GPU memory that vLLM may use")
-    tensor_parallel_size: Count = Field(default=1, description="GPUs that share one model")
+    tensor_parallel_size: Count = Field(default=1, description="GPUs that share each layer of one model")
+    pipeline_parallel_size: Count = Field(default=1, description="groups of GPUs that share the layers of one model")
 
     @model_validator(mode="after")
     def _openai_has_servers(self) -> "Engine":
@@ -191,9 +199,9 @@ class Engine(Section):
             raise ValueError("kind openai needs servers and served_model")
         return self
 
-    def in_process(self) -> "Engine":
-        """These settings with the engine in this process: for a model that no server has, such as a fine-tuned one."""
-        return self if self.kind == "vllm" else self.model_copy(update={"kind": "vllm"})
+    def from_folder(self) -> "Engine":
+        """These settings with an engine that loads the model: for one that no server has, such as a fine-tuned one."""
+        return self.model_copy(update={"kind": "vllm"}) if self.kind == "openai" else self
 
 
 class Sandbox(Section):

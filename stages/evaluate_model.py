@@ -53,7 +53,7 @@ def main(
                 generate_answers,
                 model_folder=weights,
                 # No server has the fine-tuned model, and both models are to be judged by the same engine.
-                engine=params.engine.in_process(),
+                engine=params.engine.from_folder(),
                 journal_path=cache_folder() / "answers.sqlite",
                 what=f"solutions of {model} for {benchmark.value}",
             ),

@@ -15,7 +15,7 @@ from selfcodealign.generation.engine import (
 )
 from selfcodealign.generation.engines import engine_identity, load_engine
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
-from selfcodealign.generation.openai_engine import OpenAIEngine, load_openai
+from selfcodealign.generation.openai_engine import load_openai
 from selfcodealign.generation.parsing import (
     Fault,
     ParsedResponse,
@@ -26,6 +26,7 @@ from selfcodealign.generation.parsing import (
     parse_response,
     python_blocks,
 )
+from selfcodealign.generation.pooled_engine import PooledEngine
 from selfcodealign.generation.prompt_format import PromptFormat, load_prompt_format
 from selfcodealign.generation.prompts import (
     concept_prompt,
@@ -33,6 +34,7 @@ from selfcodealign.generation.prompts import (
     response_prompt,
     seed_instruction_prompt,
 )
+from selfcodealign.generation.ray_engine import load_ray
 from selfcodealign.generation.server_pool import RetryPolicy
 from selfcodealign.generation.steps import StepResult, TaskSource, make_concepts, make_instructions, make_responses
 from selfcodealign.generation.vllm_engine import VllmEngine, load_vllm
@@ -46,9 +48,9 @@ __all__ = [
     "Fault",
     "FinishReason",
     "Generation",
-    "OpenAIEngine",
     "ParseReason",
     "ParsedResponse",
+    "PooledEngine",
     "PromptFormat",
     "RejectReason",
     "Rejection",
@@ -68,6 +70,7 @@ __all__ = [
     "load_exemplars",
     "load_openai",
     "load_prompt_format",
+    "load_ray",
     "load_vllm",
     "make_concepts",
     "make_instructions",

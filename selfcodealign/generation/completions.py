@@ -7,11 +7,11 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from selfcodealign.errors import InputError, PrerequisiteError
 from selfcodealign.generation.engine import Answer, Decoding, FinishReason, Rejection, RejectReason
+from selfcodealign.generation.server_pool import Failure
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
 # Answers that no other try can change: the key, the model's name or the address is wrong, or the account is empty.
@@ -21,23 +21,6 @@ PASSING_STATUSES = frozenset({408, 409, 425, 429})
 TOO_LONG_SIGNS = ("context length", "context_length", "context window", "too long", "maximum model length")
 DETAIL_CHARACTERS = 200
 CONNECT_TIMEOUT_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A try that gave no answer and may be repeated.
-
-    Attributes:
-        reason: what the request is counted under, if no try succeeds.
-        detail: the server's words, or the exception's, in one line.
-        is_unreachable: the server was never reached, so that the request has no part in it.
-        retry_after_s: seconds that the server asked to wait; None: it did not say.
-    """
-
-    reason: RejectReason
-    detail: str
-    is_unreachable: bool = False
-    retry_after_s: float | None = None
 
 
 class CompletionServer:

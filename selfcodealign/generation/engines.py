@@ -4,6 +4,7 @@ from pathlib import Path
 
 from selfcodealign.generation.engine import Engine
 from selfcodealign.generation.openai_engine import load_openai
+from selfcodealign.generation.ray_engine import load_ray
 from selfcodealign.generation.vllm_engine import load_vllm
 from selfcodealign.params import Engine as EngineSettings
 
@@ -21,15 +22,17 @@ def load_engine(model_folder: Path, settings: EngineSettings) -> Engine:
     """
     if settings.kind == "openai":
         return load_openai(model_folder, settings)
+    if settings.kind == "ray":
+        return load_ray(model_folder, settings)
     return load_vllm(model_folder, settings)
 
 
 def engine_identity(settings: EngineSettings) -> dict[str, str]:
     """What of the engine decides an answer and so is part of its journal key, beside the model's fingerprint.
 
-    In process that is the precision alone. Of a server it is the name under which it has the model: precision and
-    kernels are its own affair, so its answers are never taken for those of the engine in process, nor the other way
-    round. Its address decides nothing.
+    Of vLLM, in process or on a cluster, that is the precision alone. Of a server it is the name under which it has the
+    model: precision and kernels are its own affair, so its answers are never taken for those of an engine that loads
+    the model from its folder, nor the other way round. Addresses decide nothing.
     """
     if settings.kind == "openai":
         return {"engine": settings.kind, "served_model": settings.served_model or ""}

@@ -1,8 +1,8 @@
 """Which server takes which request, and when: queues, prefixes, failing servers and rate limits. No network in here.
 
 Each server has a queue of its own, with the requests of the groups that are at home there, so that a group's prefix
-stays in one cache. A server whose queue is empty helps out at the end of the longest one: no server idles, and the
-requests of a dead one are taken by the others.
+stays in one cache. A server whose queue is empty helps out at the end of the longest one, where it takes over requests
+with the same prompt together (the samples of a task): no server idles, and a dead one's requests go to the others.
 
 A server that fails time after time is left alone for a while that doubles, and then tried with one request at a time.
 Told that it is asked too much, a server gets half of its places, and they grow again with each answer.
@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from selfcodealign.generation.engine import Request
+from selfcodealign.generation.engine import RejectReason, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,23 @@ class RetryPolicy:
         """Seconds to wait after so many failures (from 1): exponential, with a jitter of a half up to the whole."""
         whole = min(self.first_delay_s * 2.0 ** min(failures - 1, 30), self.max_delay_s)
         return whole * draw.uniform(0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A try that gave no answer and may be repeated.
+
+    Attributes:
+        reason: what the request is counted under, if no try succeeds.
+        detail: the server's words, or the exception's, in one line.
+        is_unreachable: the server was never reached, so that the request has no part in it.
+        retry_after_s: seconds that the server asked to wait; None: it did not say.
+    """
+
+    reason: RejectReason
+    detail: str
+    is_unreachable: bool = False
+    retry_after_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -100,15 +117,27 @@ class ServerPool:
         server = self._servers[server_index]
         if now < server.rests_until or server.in_flight >= self._places(server):
             return None
-        source = server if server.queue else max(self._servers, key=lambda other: len(other.queue))
-        if not source.queue:
+        if not server.queue:
+            self._help_out(server, now)
+        if not server.queue:
             return None
-        # A helper takes what its home server would come to last; a resting one comes to nothing for now.
-        is_help = source is not server and now >= source.rests_until
-        job = source.queue.pop() if is_help else source.queue.popleft()
+        job = server.queue.popleft()
         server.in_flight += 1
         job.tries += 1
         return job
+
+    def _help_out(self, helper: Server, now: float) -> None:
+        """Take over from the longest queue: a run of requests with one prompt, and not more than half of the queue."""
+        source = max(self._servers, key=lambda other: len(other.queue))
+        # What its home would come to last; a resting one comes to nothing for now, and what waits longest goes first.
+        is_resting = now < source.rests_until
+        prompt = source.queue[0 if is_resting else -1].request.prompt if source.queue else None
+        for _ in range((len(source.queue) + 1) // 2):
+            if source.queue[0 if is_resting else -1].request.prompt != prompt:
+                break
+            job = source.queue.popleft() if is_resting else source.queue.pop()
+            job.home = helper
+            helper.queue.append(job) if is_resting else helper.queue.appendleft(job)
 
     def _places(self, server: Server) -> int:
         """Requests at the same time: one, while it has to show that it works again."""

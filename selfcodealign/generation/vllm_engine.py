@@ -117,7 +117,7 @@ def load_vllm(model_folder: Path, settings: EngineSettings, seed: int = 0) -> Vl
         from vllm.v1.engine.llm_engine import LLMEngine
     except ImportError as error:
         raise PrerequisiteError(f"vLLM cannot be imported ({error}); install the `cpu` or `gpu` extra") from error
-    if not (model_folder / "config.json").is_file():
+    if not holds_model(model_folder):
         raise InputError(f"{model_folder} holds no model (config.json is missing); run `dvc repro import_model`")
     on_cpu = bool(current_platform.is_cpu())
     if on_cpu:
@@ -131,6 +131,7 @@ def load_vllm(model_folder: Path, settings: EngineSettings, seed: int = 0) -> Vl
         max_num_seqs=settings.max_num_seqs,
         gpu_memory_utilization=settings.gpu_memory_utilization,
         tensor_parallel_size=settings.tensor_parallel_size,
+        pipeline_parallel_size=settings.pipeline_parallel_size,
         enable_prefix_caching=True,
         disable_log_stats=True,
         use_tqdm_on_load=False,
@@ -147,6 +148,11 @@ def load_vllm(model_folder: Path, settings: EngineSettings, seed: int = 0) -> Vl
             f"vLLM cannot load {model_folder}: {reason}; see the log above, or lower `engine` settings"
         ) from error
     return VllmEngine(engine, settings.max_model_len, settings.max_num_seqs * WAITING_PER_RUNNING)
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether a folder is here, readable, and looks like a model's."""
+    return os.access(folder / "config.json", os.R_OK)
 
 
 def _prepare_process(settings: EngineSettings) -> None:

@@ -81,6 +81,7 @@ def test_whatever_decides_an_answer_changes_its_key(changed: Callable[[], str]):
     [
         lambda: key(replace(REQUEST, id="other", group="other", ends=response_end)),
         lambda: key(engine=VLLM.model_copy(update={"max_num_seqs": 1, "max_model_len": 9, "kv_cache_gib": 3.0})),
+        lambda: key(engine=VLLM.model_copy(update={"kind": "ray", "ray_address": "host:6379", "num_replicas": 8})),
     ],
 )
 def test_what_decides_nothing_is_not_in_the_key(same: Callable[[], str]):

@@ -11,16 +11,19 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # Plumbing: it carries values and reports errors, and cannot change what a stage computes without a change in the
 # stage's own modules or in the params that DVC tracks by key.
-PLUMBING = {"errors", "files", "journal", "locking", "params", "progress", "records", "stage"}
+PLUMBING = {"cluster", "errors", "files", "journal", "locking", "params", "progress", "records", "stage"}
 ENGINE_PLUMBING = (
     "servers",
     "max_concurrency",
     "request_timeout_s",
     "max_tries",
+    "ray_address",
+    "num_replicas",
     "max_num_seqs",
     "kv_cache_gib",
     "gpu_memory_utilization",
     "tensor_parallel_size",
+    "pipeline_parallel_size",
 )
 
 

@@ -433,4 +433,4 @@ def test_repetition_without_end_is_counted_and_not_asked_again(folder, tmp_path)
 
 
 def test_the_kind_of_engine_is_one_setting(folder):
-    assert type(load_engine(folder, engine_settings(["http://localhost:1"]))).__name__ == "OpenAIEngine"
+    assert type(load_engine(folder, engine_settings(["http://localhost:1"]))).__name__ == "PooledEngine"

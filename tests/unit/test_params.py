@@ -58,8 +58,10 @@ def test_a_bad_value_is_one_line_that_names_the_key(tmp_path, change, message):
 def test_a_model_that_no_server_has_is_answered_by_the_engine_in_process(tmp_path):
     change = {"engine.kind": "openai", "engine.servers": ["http://host:1"], "engine.served_model": "m"}
     engine = load_params(write(tmp_path, change)).engine
-    assert engine.in_process().kind == "vllm"
-    assert engine.in_process().in_process() == engine.in_process()
+    assert engine.from_folder().kind == "vllm"
+    assert engine.from_folder().from_folder() == engine.from_folder()
+    on_cluster = engine.model_copy(update={"kind": "ray"})
+    assert on_cluster.from_folder() == on_cluster
 
 
 def test_a_misspelt_key_is_named_before_the_key_that_is_missing_for_it(tmp_path):

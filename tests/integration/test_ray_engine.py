@@ -1,0 +1,136 @@
+"""The same requests through replicas on a cluster of two nodes, one of which is lost, and through the engine here."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+from test_generation_engine import count
+
+from selfcodealign.errors import InputError
+from selfcodealign.generation import (
+    Answer,
+    Decoding,
+    Generation,
+    RejectReason,
+    Request,
+    generate_answers,
+    load_ray,
+    ray_engine,
+)
+from selfcodealign.generation.ray_engine import ReplicaHandle
+from selfcodealign.params import Engine
+
+pytestmark = pytest.mark.engine
+
+IN_PROCESS = Engine(dtype="float32", max_model_len=512, max_num_seqs=4, kv_cache_gib=1)
+GREEDY = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=24)
+NUM_REQUESTS = 40
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A head that gives out nothing, and two nodes with a core each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        try:
+            for _ in range(2):
+                cluster.add_node(num_cpus=1)
+            yield cluster
+        finally:
+            cluster.shutdown()
+
+
+@pytest.fixture
+def on_cluster(cluster: Cluster) -> Engine:
+    return IN_PROCESS.model_copy(update={"kind": "ray", "ray_address": cluster.address})
+
+
+def requests() -> list[Request]:
+    prefix = "You name animals. " * 60  # more than a block of the prefix cache, 128 tokens on a CPU
+    asked = [Request(f"r{n}", f"{prefix}Number {n} is the", seed=n, group=str(n % 2)) for n in range(NUM_REQUESTS)]
+    return [*asked, Request("long", "word " * 600, seed=1)]
+
+
+class Asked:
+    """Every try of every request, as the replicas' handles have seen it."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.outcomes: dict[str, list[object]] = {}
+        self.by: dict[str, Counter[str]] = {}
+        ask = ReplicaHandle.ask
+
+        async def noted(handle: ReplicaHandle, request: Request, decoding: Decoding) -> object:
+            outcome = await ask(handle, request, decoding)
+            self.outcomes.setdefault(request.id, []).append(outcome)
+            self.by.setdefault(request.group, Counter())[handle.url] += 1
+            return outcome
+
+        patch.setattr(ReplicaHandle, "ask", noted)
+
+
+def once_journalled(journal: Path, wanted: int, act: Callable[[], object]) -> threading.Thread:
+    """Do something as soon as so many answers are in the journal."""
+
+    def wait() -> None:
+        while count(journal) < wanted:
+            time.sleep(0.05)
+        act()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_what_cannot_begin_is_one_line(cluster: Cluster, on_cluster: Engine, small_model: Path, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match=r"none holds no model on .*put it where every node reads it"):
+        load_ray(tmp_path / "none", on_cluster)
+
+    monkeypatch.setattr(ray_engine, "PLACEMENT_TIMEOUT_S", 1.0)
+    ray.init(cluster.address)
+    try:
+        held = ray.util.placement_group([{"CPU": 1}, {"CPU": 1}])
+        assert held.wait(60)
+        with pytest.raises(InputError, match=r"none of 2 replicas has found a place .*each takes 1 CPU cores"):
+            load_ray(small_model, on_cluster)
+        ray.util.remove_placement_group(held)
+    finally:
+        ray.shutdown()
+
+
+def test_a_lost_node_costs_only_the_requests_that_it_had(
+    cluster: Cluster, on_cluster: Engine, small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def ask(engine: Engine, journal: Path) -> Generation:
+        return generate_answers(
+            requests(), GREEDY, model_folder=small_model, engine=engine, journal_path=journal, what="animals"
+        )
+
+    here = ask(IN_PROCESS, tmp_path / "here.sqlite")
+    asked = Asked(monkeypatch)
+    journal = tmp_path / "there.sqlite"
+    lost = sorted(cluster.worker_nodes, key=id)[0]
+    killer = once_journalled(journal, NUM_REQUESTS // 4, lambda: cluster.remove_node(lost, allow_graceful=False))
+    there = ask(on_cluster, journal)
+    killer.join(timeout=60)
+    assert lost not in cluster.worker_nodes, "no node was lost while requests were asked"
+
+    assert there.answers.keys() == here.answers.keys() == {f"r{n}" for n in range(NUM_REQUESTS)}
+    assert there.rejections == here.rejections
+    assert there.rejections["long"].reason is RejectReason.PROMPT_TOO_LONG
+    assert (there.usage.asked, there.usage.from_journal) == (NUM_REQUESTS + 1, 0)
+    assert there.usage.prompt_tokens == here.usage.prompt_tokens
+    assert there.usage.cached_tokens > there.usage.prompt_tokens / 3, "the replicas' prefix caches were not hit"
+    same = sum(there.answers[name].text == here.answers[name].text for name in here.answers)
+    assert same >= NUM_REQUESTS * 3 // 4, "greedy answers differ: the replicas' settings are not the engine's here"
+
+    again = {name for name, outcomes in asked.outcomes.items() if len(outcomes) > 1}
+    assert again, "the lost node had no requests: nothing was tried"
+    for outcomes in asked.outcomes.values():
+        assert [isinstance(outcome, Answer) for outcome in outcomes[:-1]] == [False] * (len(outcomes) - 1)
+    assert ask(on_cluster, journal).usage.asked == 1, "only what was rejected is asked again"
