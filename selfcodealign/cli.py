@@ -7,6 +7,7 @@ import typer
 
 from selfcodealign import journal_command
 from selfcodealign.curation import command as curation_command
+from selfcodealign.errors import InputError
 from selfcodealign.evaluation import command as evaluation_command
 from selfcodealign.sandbox import command as sandbox_command
 from selfcodealign.stage import one_line_errors
@@ -46,15 +47,43 @@ def estimate(
         "metrics"
     ),
     seeds: Annotated[int | None, typer.Option(min=1, help="seeds, where the params do not limit them")] = None,
+    probe_seeds: Annotated[
+        int | None, typer.Option("--probe", min=1, help="measure now, with the params' engine, on so many seeds")
+    ] = None,
+    seeds_path: Annotated[Path, typer.Option(help="filtered seeds, for --probe")] = Path(
+        "data/filter_seeds/seeds.parquet"
+    ),
+    model: Annotated[Path, typer.Option(help="folder of the generator model, for --probe")] = Path("models/base"),
+    prompt_rate: Annotated[
+        float | None, typer.Option(min=0.001, help="prompt tokens/s (not cached) of one engine of other hardware")
+    ] = None,
+    output_rate: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="new tokens/s of one engine of other hardware, all requests together"),
+    ] = None,
+    pass_rate: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="share of the samples that pass [default: as measured]")
+    ] = None,
 ) -> None:
-    """What a params file will cost: requests, tokens and hours of each step, before it runs.
+    """What a params file will cost: requests, tokens, rows and hours of each step, before it runs.
 
-    Rates and yields are those of a finished run's metrics; without one, say so, and give counts alone.
+    Tokens a row, rates and yields are those of a finished run's metrics, or with --probe those of a few seeds that are
+    sent through the steps now. Without either, counts are upper bounds. Other hardware is judged by its rates.
     """
-    from selfcodealign.estimate import estimate_run, format_estimate
+    import tempfile
+
+    from selfcodealign.estimate import Assumed, Rates, estimate_run, format_estimate, measured_rates, probe
     from selfcodealign.params import load_params
 
-    typer.echo(format_estimate(estimate_run(load_params(params_path), metrics, num_seeds=seeds)))
+    if (prompt_rate is None) != (output_rate is None):
+        raise InputError("--prompt-rate and --output-rate go together: give both")
+    rates = Rates(prompt_rate, output_rate) if prompt_rate is not None and output_rate is not None else None
+    with tempfile.TemporaryDirectory() as folder:
+        found = metrics
+        if probe_seeds is not None:
+            found = probe(params_path, metrics, Path(folder), model=model, seeds_path=seeds_path, num_seeds=probe_seeds)
+        steps = estimate_run(load_params(params_path), found, Assumed(seeds, rates, pass_rate))
+        typer.echo(format_estimate(steps, measured_rates(found)))
 
 
 def main() -> None:

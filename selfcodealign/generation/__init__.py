@@ -13,7 +13,7 @@ from selfcodealign.generation.engine import (
     Request,
     Usage,
 )
-from selfcodealign.generation.engines import engine_identity, load_engine
+from selfcodealign.generation.engines import engine_identity, load_engine, num_replicas
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
 from selfcodealign.generation.openai_engine import load_openai
 from selfcodealign.generation.parsing import (
@@ -76,6 +76,7 @@ __all__ = [
     "make_instructions",
     "make_responses",
     "model_fingerprint",
+    "num_replicas",
     "parse_concepts",
     "parse_instruction",
     "parse_response",

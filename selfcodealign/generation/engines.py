@@ -37,3 +37,11 @@ def engine_identity(settings: EngineSettings) -> dict[str, str]:
     if settings.kind == "openai":
         return {"engine": settings.kind, "served_model": settings.served_model or ""}
     return {"dtype": settings.dtype}
+
+
+def num_replicas(settings: EngineSettings) -> int:
+    """How many copies of the model answer side by side, each with a throughput of its own.
+
+    Replicas whose number is left to the cluster count as one: what it has room for is known when it is there.
+    """
+    return {"openai": len(settings.servers), "ray": settings.num_replicas or 1}.get(settings.kind, 1)
