@@ -6,11 +6,12 @@ import json
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from selfcodealign.errors import InputError, PrerequisiteError
-from selfcodealign.generation.engine import Answer, Decoding, FinishReason, Rejection, RejectReason
+from selfcodealign.generation.early_ends import TOKENS_PER_CHECK
+from selfcodealign.generation.engine import Answer, Decoding, EndCheck, FinishReason, Rejection, RejectReason
 from selfcodealign.generation.server_pool import Failure
 
 API_KEY_VARIABLE = "OPENAI_API_KEY"
@@ -20,7 +21,8 @@ FATAL_STATUSES = frozenset({401, 402, 403, 404, 405, 410})
 PASSING_STATUSES = frozenset({408, 409, 425, 429})
 TOO_LONG_SIGNS = ("context length", "context_length", "context window", "too long", "maximum model length")
 DETAIL_CHARACTERS = 200
-CONNECT_TIMEOUT_S = 10.0
+STREAMED: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 class CompletionServer:
@@ -42,16 +44,23 @@ class CompletionServer:
         key = os.environ.get(API_KEY_VARIABLE) or "none"
         self._client = AsyncOpenAI(base_url=url, api_key=key, max_retries=0, timeout=timeout_s)
 
-    async def complete(self, prompt: str, seed: int, decoding: Decoding) -> Answer | Rejection | Failure:
+    async def complete(
+        self, prompt: str, seed: int, decoding: Decoding, ends: EndCheck | None = None
+    ) -> Answer | Rejection | Failure:
         """Ask once.
+
+        An answer that may end early is streamed, and the connection closed when it has: the server then stops
+        generating. How many tokens such an answer has taken the server does not say; its counts are 0.
 
         Args:
             prompt: the rendered text, as the server is to tokenise it.
             seed: sampling seed; not sent for greedy decoding.
             decoding: temperature, top_p, max_new_tokens, stop sequences.
+            ends: finds an early end of the answer.
 
         Returns:
-            The answer; a rejection, if it is the request's fault; or a failure that may pass.
+            The answer, with all that has come of it; a rejection, if it is the request's fault; or a failure that may
+            pass.
 
         Raises:
             InputError: no request can succeed: wrong key, no such model, no such address.
@@ -62,8 +71,7 @@ class CompletionServer:
         try:
             # The client's own time limit is for each read; this one is for the whole request.
             async with asyncio.timeout(self._timeout_s):
-                response = await self._client.completions.with_raw_response.create(**body)
-                text = response.text
+                return await self._ask(body) if ends is None else await self._ask_streaming(body, ends)
         except UnicodeEncodeError as error:
             return Rejection(RejectReason.ENGINE_REFUSED, f"the prompt is no valid Unicode: {error.reason}")
         except APIStatusError as error:
@@ -71,10 +79,25 @@ class CompletionServer:
         except (TimeoutError, APITimeoutError) as error:
             return Failure(RejectReason.TIMED_OUT, f"{self.url}: {self._timeout_s:g} s", _is_connecting(error))
         except APIConnectionError as error:
-            cause = error.__cause__ or error
-            detail = f"{self.url}: {_one_line(f'{type(cause).__name__}: {cause}')}"
-            return Failure(RejectReason.CUT_OFF, detail, _is_connecting(error))
-        return _read(text, self.url)
+            return self._broken_off(error.__cause__ or error, is_unreachable=_is_connecting(error))
+        except Exception as error:
+            if not _is_transport(error):
+                raise
+            return self._broken_off(error)
+
+    async def _ask(self, body: Mapping[str, Any]) -> Answer | Rejection | Failure:
+        response = await self._client.completions.with_raw_response.create(**body)
+        return _read(response.text, self.url)
+
+    async def _ask_streaming(self, body: Mapping[str, Any], ends: EndCheck) -> Answer | Rejection | Failure:
+        async with self._client.completions.with_streaming_response.create(**body, **STREAMED) as response:
+            if response.headers.get("content-type", "").startswith("text/event-stream"):
+                return await _watch(_lines(response.iter_bytes()), ends, self.url)
+            return _read(await response.text(), self.url)
+
+    def _broken_off(self, error: BaseException, *, is_unreachable: bool = False) -> Failure:
+        detail = f"{self.url}: {_one_line(f'{type(error).__name__}: {error}')}"
+        return Failure(RejectReason.CUT_OFF, detail, is_unreachable)
 
     def _body(self, prompt: str, seed: int, decoding: Decoding) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -127,29 +150,87 @@ def _read(text: str, url: str) -> Answer | Rejection | Failure:
     try:
         body = json.loads(text)
         (choice,) = body["choices"]
-        said, finish = choice["text"], choice["finish_reason"]
-        said.encode()  # half a surrogate pair is no text, and no file would take it
-        usage = body.get("usage") or {}
-        details = usage.get("prompt_tokens_details") or {}
+        said, finish, usage = choice["text"], choice["finish_reason"], body.get("usage")
+    except UNREADABLE as error:
+        return _unreadable(error, text, url)
+    return _answer(said, finish, usage, url)
+
+
+async def _lines(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The lines of a stream. Not as `str.splitlines` has them: an answer may hold a line separator of Unicode."""
+    rest = b""
+    async for part in parts:
+        *whole, rest = (rest + part).split(b"\n")
+        for line in whole:
+            yield line.rstrip(b"\r")
+
+
+async def _watch(lines: AsyncIterator[bytes], ends: EndCheck, url: str) -> Answer | Rejection | Failure:
+    """The answer in a stream of events, read until it has ended: early, or by the model.
+
+    Source: the `text/event-stream` format of the HTML standard, of which these servers use single `data` lines.
+    """
+    text, finish, usage, num_events = "", None, None, 0
+    async for line in lines:
+        data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
+        if data == b"[DONE]":
+            break
+        if not data:
+            continue
+        try:
+            event = json.loads(data)
+            if event.get("error"):
+                return Failure(RejectReason.SERVER_ERROR, f"{url}: {_one_line(str(event['error']))}")
+            usage = event.get("usage") or usage
+            for choice in event["choices"]:
+                text += choice["text"]
+                finish = choice["finish_reason"] or finish
+        except UNREADABLE as error:
+            return _unreadable(error, repr(data), url)
+        num_events += 1
+        end = ends(text) if finish is None and num_events % TOKENS_PER_CHECK == 0 else None
+        if end is not None:
+            return Answer(text, str(end.finish_reason), prompt_tokens=0, cached_tokens=None, output_tokens=0)
+    if finish is None:
+        detail = f"{url}: the stream ended after {num_events} events, before the answer did"
+        return Failure(RejectReason.CUT_OFF, detail)
+    return _answer(text, finish, usage, url)
+
+
+def _answer(text: str, finish: str, usage: Mapping[str, Any] | None, url: str) -> Answer | Rejection | Failure:
+    """One completion, checked: a server may have sent anything in these places."""
+    counted = usage or {}
+    try:
+        text.encode()  # half a surrogate pair is no text, and no file would take it
+        details = counted.get("prompt_tokens_details") or {}
         answer = Answer(
-            text=said,
+            text=text,
             finish_reason=finish,
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
+            prompt_tokens=int(counted.get("prompt_tokens") or 0),
             cached_tokens=int(details.get("cached_tokens") or 0),
-            output_tokens=int(usage.get("completion_tokens") or 0),
+            output_tokens=int(counted.get("completion_tokens") or 0),
         )
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        return Failure(RejectReason.WRONG_JSON, f"{url}: {type(error).__name__} in {_one_line(text)!r}")
+    except UNREADABLE as error:
+        return _unreadable(error, repr(text), url)
     if finish == "content_filter":
         return Rejection(RejectReason.ENGINE_REFUSED, f"{url}: content filter")
-    if not isinstance(said, str) or finish not in {FinishReason.STOP, FinishReason.LENGTH}:
+    if finish not in {FinishReason.STOP, FinishReason.LENGTH}:
         return Failure(RejectReason.WRONG_JSON, f"{url}: no finished completion in {_one_line(text)!r}")
     return answer
+
+
+def _unreadable(error: Exception, said: str, url: str) -> Failure:
+    return Failure(RejectReason.WRONG_JSON, f"{url}: {type(error).__name__} in {_one_line(said)!r}")
 
 
 def _is_connecting(error: BaseException) -> bool:
     """Whether a connection was not even made. By name, because the client's HTTP library depends on its version."""
     return type(error.__cause__).__name__ in {"ConnectError", "ConnectTimeout"}
+
+
+def _is_transport(error: Exception) -> bool:
+    """Whether a stream broke off while it was read. By name, too."""
+    return any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
 
 
 def _one_line(text: str) -> str:

@@ -14,6 +14,8 @@ MAX_PERIOD = 160
 # is long enough holds a whole anchor and its next occurrence, wherever it begins.
 ANCHOR_STEP = 40
 ANCHOR_LENGTH = 40
+# Tokens of an answer that come between two looks at it.
+TOKENS_PER_CHECK = 16
 
 
 def cut(answer: Answer, end: EarlyEnd) -> Answer:

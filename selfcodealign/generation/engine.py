@@ -78,14 +78,15 @@ class Answer:
         text: the generated text, without the prompt and without the stop sequence.
         finish_reason: how it ended, a `FinishReason`.
         prompt_tokens: tokens of the prompt.
-        cached_tokens: tokens of the prompt that came from the prefix cache.
+        cached_tokens: tokens of the prompt that came from the prefix cache; None: not known, of an answer that ended
+            before its server could say it.
         output_tokens: tokens generated.
     """
 
     text: str
     finish_reason: str
     prompt_tokens: int
-    cached_tokens: int
+    cached_tokens: int | None
     output_tokens: int
 
 
@@ -124,6 +125,7 @@ class Usage:
         asked: requests that went to the engine.
         prompt_tokens: prompt tokens of the asked requests.
         cached_tokens: those of them that came from the prefix cache.
+        told_tokens: prompt tokens of those requests of which is known how many came from there.
         output_tokens: tokens generated.
         seconds: wall time of generation, the engine's start not counted.
         start_seconds: wall time of the engine's start.
@@ -134,6 +136,7 @@ class Usage:
     asked: int = 0
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    told_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
     start_seconds: float = 0.0
@@ -141,7 +144,9 @@ class Usage:
     def add(self, answer: Answer) -> None:
         """Count one answer that the engine gave."""
         self.prompt_tokens += answer.prompt_tokens
-        self.cached_tokens += answer.cached_tokens
+        if answer.cached_tokens is not None:
+            self.cached_tokens += answer.cached_tokens
+            self.told_tokens += answer.prompt_tokens
         self.output_tokens += answer.output_tokens
 
     def as_metrics(self) -> dict[str, float]:
@@ -155,7 +160,7 @@ class Usage:
             "seconds": round(self.seconds, 2),
             "start_seconds": round(self.start_seconds, 2),
             "output_tokens_per_second": round(self.output_tokens / self.seconds, 1) if self.seconds else 0.0,
-            "prefix_hit_rate": round(self.cached_tokens / self.prompt_tokens, 4) if self.prompt_tokens else 0.0,
+            "prefix_hit_rate": round(self.cached_tokens / self.told_tokens, 4) if self.told_tokens else 0.0,
         }
 
 

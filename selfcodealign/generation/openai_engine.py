@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from selfcodealign.errors import InputError, PrerequisiteError
 from selfcodealign.generation.completions import CompletionServer
+from selfcodealign.generation.early_ends import ended_early
 from selfcodealign.generation.engine import Answer, Decoding, Rejection, RejectReason, Request
 from selfcodealign.generation.pooled_engine import PooledEngine
 from selfcodealign.generation.server_pool import Failure, RetryPolicy, ServerPool
@@ -53,11 +54,13 @@ class Server:
         too_long = self._prompts.too_long(num_tokens, decoding)
         if too_long is not None:
             return too_long
-        outcome = await self._completions.complete(self._prompts.sent(request.prompt), request.seed, decoding)
+        prompt = self._prompts.sent(request.prompt)
+        outcome = await self._completions.complete(prompt, request.seed, decoding, request.ends)
         if not isinstance(outcome, Answer):
             return outcome
         output_tokens = outcome.output_tokens or self._prompts.num_tokens(outcome.text)
-        return replace(outcome, prompt_tokens=outcome.prompt_tokens or num_tokens, output_tokens=output_tokens)
+        prompt_tokens = outcome.prompt_tokens or num_tokens
+        return ended_early(request, replace(outcome, prompt_tokens=prompt_tokens, output_tokens=output_tokens))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import InputError, PrerequisiteError
-from selfcodealign.generation.early_ends import cut
+from selfcodealign.generation.early_ends import TOKENS_PER_CHECK, cut
 from selfcodealign.generation.engine import Answer, Decoding, Rejection, RejectReason, Request, Waiting
 from selfcodealign.params import Dtype
 from selfcodealign.params import Engine as EngineSettings
 
 # Requests that wait inside the engine for each one that runs: enough to refill a batch, and memory stays bounded.
 WAITING_PER_RUNNING = 2
-TOKENS_PER_CHECK = 16
 
 logger = logging.getLogger(__name__)
 

@@ -25,6 +25,8 @@ from selfcodealign.generation import (
     generate_answers,
     load_openai,
 )
+from selfcodealign.generation.early_ends import instruction_end
+from selfcodealign.generation.engine import EndCheck
 from selfcodealign.generation.engines import load_engine
 from selfcodealign.generation.openai_engine import PromptText, base_url
 from selfcodealign.params import Engine
@@ -54,8 +56,8 @@ def engine_settings(urls: Sequence[str], **changes: object) -> Engine:
     return Engine.model_validate({"kind": "openai", "servers": list(urls), "served_model": "tiny", **values, **changes})
 
 
-def requests(count: int, group: str = "") -> list[Request]:
-    return [Request(f"r{n}", f"prompt {n}", seed=n, group=group) for n in range(count)]
+def requests(count: int, group: str = "", ends: EndCheck | None = None) -> list[Request]:
+    return [Request(f"r{n}", f"prompt {n}", seed=n, group=group, ends=ends) for n in range(count)]
 
 
 def ask(
@@ -105,21 +107,23 @@ def timeout_s(fault: str) -> float:
     return 1.0 if fault == "stall" else 60.0
 
 
+@pytest.mark.parametrize("ends", [None, instruction_end], ids=["whole", "streamed"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_that_passes_costs_another_try_and_no_row(folder, fault):
+def test_a_fault_that_passes_costs_another_try_and_no_row(folder, fault, ends):
     with fault_server(lambda body, tries: FAULTS[fault] if tries == 1 else OK) as server:
-        outcomes = ask(folder, [server.url], requests(12), request_timeout_s=timeout_s(fault))
+        outcomes = ask(folder, [server.url], requests(12, ends=ends), request_timeout_s=timeout_s(fault))
     assert all(isinstance(outcome, Answer) for outcome in outcomes.values())
     assert min(server.tries().values()) == 2
 
 
+@pytest.mark.parametrize("ends", [None, instruction_end], ids=["whole", "streamed"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_that_stays_is_counted_by_its_reason_and_the_others_are_answered(folder, fault):
+def test_a_fault_that_stays_is_counted_by_its_reason_and_the_others_are_answered(folder, fault, ends):
     def script(body: dict, tries: int) -> Act:
         return FAULTS[fault] if body["prompt"] == "prompt 3" else OK
 
     with fault_server(script) as server:
-        outcomes = ask(folder, [server.url], requests(12), request_timeout_s=timeout_s(fault))
+        outcomes = ask(folder, [server.url], requests(12, ends=ends), request_timeout_s=timeout_s(fault))
     lost = outcomes.pop("r3")
     assert isinstance(lost, Rejection)
     assert lost.reason is REASONS.get(fault, RejectReason.WRONG_JSON)
