@@ -25,7 +25,8 @@ from selfcodealign.generation import (
     make_responses,
 )
 from selfcodealign.generation.engine import RequestSource
-from selfcodealign.generation.steps import Ask, FollowUp
+from selfcodealign.generation.follow_ups import FollowUp
+from selfcodealign.generation.steps import Ask
 from selfcodealign.generation.waves import Judge
 from selfcodealign.journal import open_journal
 from selfcodealign.params import Params

@@ -24,6 +24,7 @@ from selfcodealign.generation.engine import (
     RequestSource,
 )
 from selfcodealign.generation.engines import engine_identity, load_engine
+from selfcodealign.generation.follow_ups import FollowedUp, FollowUp
 from selfcodealign.journal import Journal, open_journal
 from selfcodealign.params import Engine as EngineSettings
 from selfcodealign.progress import progress
@@ -32,8 +33,6 @@ from selfcodealign.progress import progress
 LOOKUP_BATCH = 2000
 
 logger = logging.getLogger(__name__)
-
-FollowUp = Callable[[Request, Answer], Request | None]
 
 
 def model_fingerprint(model_folder: Path) -> str:
@@ -72,8 +71,8 @@ def generate_answers(
         requests: prompts with ids that are unique in this call; or a source of them, which is told each answer before
             it is asked for the next request.
         decoding: temperature, top_p, max_new_tokens and stop sequences.
-        follow_up: gives the request that an answer calls for, or None; its answer is in the result under its own id.
-            Not for a source, which gives such requests itself.
+        follow_up: gives the request that an answer calls for, or None; it is asked as soon as that answer has ended,
+            and its own answer is in the result under its own id. Not for a source, which gives such requests itself.
         model_folder: the model's files.
         engine: the `engine` section of the params.
         journal_path: the SQLite file of finished answers.
@@ -89,14 +88,10 @@ def generate_answers(
     with open_journal(journal_path) as journal:
         asking = _Asking(model_folder, engine, decoding, journal, what)
         try:
-            if not isinstance(requests, Sequence):
+            if isinstance(requests, Sequence):
+                asking.answer(requests, follow_up)
+            else:
                 asking.answer_source(requests)
-                return asking.result
-            asking.answer(requests)
-            if follow_up is not None:
-                answered = [(request, asking.result.answers.get(request.id)) for request in requests]
-                called_for = [follow_up(request, answer) for request, answer in answered if answer is not None]
-                asking.answer([request for request in called_for if request is not None])
         finally:
             asking.close()
     return asking.result
@@ -118,31 +113,46 @@ class _Asking:
         self._keys = AnswerKeys(self._fingerprint, engine_identity(settings), decoding)
         self._engine: Engine | None = None
 
-    def answer(self, requests: Sequence[Request]) -> None:
-        """Put an answer or a rejection for each request into the result."""
-        usage = self.result.usage
+    def answer(self, requests: Sequence[Request], follow_up: FollowUp | None) -> None:
+        """Put an answer or a rejection for each request into the result, and for each that an answer calls for."""
         missing = [request for batch in _batches(requests) for request in self._lacking(batch)]
-        usage.requests += len(requests)
-        usage.from_journal += len(requests) - len(missing)
-        usage.asked += len(missing)
+        num_stored = len(requests) - len(missing)
         if missing:
-            logger.info("%s: %d answers from the journal, %d to ask", self._what, usage.from_journal, len(missing))
-            self._ask(missing)
+            logger.info("%s: %d answers from the journal, %d to ask", self._what, num_stored, len(missing))
+            missing.sort(key=lambda request: request.group)
+            self.answer_source(FollowedUp(missing, follow_up), len(missing))
         # Loaded last: a resumed run of a million requests is to start at once, and with little memory.
+        usage = self.result.usage
+        usage.requests += num_stored
+        usage.from_journal += num_stored
         asked = {request.id for request in missing}
-        for batch in _batches([request for request in requests if request.id not in asked] if asked else requests):
-            keys = [self._keys.of(request) for request in batch]
-            stored = self._journal.get_many(keys)
-            for request, key in zip(batch, keys, strict=True):
-                self._settle(request, _stored_answer(stored[key], self._journal))
+        stored = [request for request in requests if request.id not in asked] if asked else requests
+        for batch in _batches(stored):
+            self._load(batch)
+        if follow_up is not None:
+            answered = [(request, self.result.answers.get(request.id)) for request in stored]
+            called_for = [follow_up(request, answer) for request, answer in answered if answer is not None]
+            self.answer([request for request in called_for if request is not None], None)
 
-    def answer_source(self, source: RequestSource) -> None:
-        """Put an answer or a rejection for each request of a source into the result."""
+    def _load(self, batch: Sequence[Request]) -> None:
+        """Put the answers that the journal has into the result."""
+        keys = [self._keys.of(request) for request in batch]
+        stored = self._journal.get_many(keys)
+        for request, key in zip(batch, keys, strict=True):
+            self._settle(request, _stored_answer(stored[key], self._journal))
+
+    def answer_source(self, source: RequestSource, num_requests: int | None = None) -> None:
+        """Put an answer or a rejection for each request of a source into the result.
+
+        Args:
+            source: the requests.
+            num_requests: how many there are, for the progress bar; None: it depends on the answers.
+        """
         requests = self._unknown(source)
         # The engine is started for the first request that the journal lacks, if there is one.
         first = next((request for request in requests if request is not None), None)
         if first is not None:
-            self._ask_engine(chain([first], requests), None, source.tell)
+            self._ask_engine(chain([first], requests), num_requests, source.tell)
 
     def _unknown(self, source: RequestSource) -> Iterator[Request | None]:
         """Requests that the journal lacks; the source is told the others' answers at once."""
@@ -168,10 +178,6 @@ class _Asking:
             if was_ended_early(_stored_answer(value, self._journal)):
                 present.discard(key)
         return [request for request, key in zip(batch, keys, strict=True) if key not in present]
-
-    def _ask(self, missing: Sequence[Request]) -> None:
-        in_order = sorted(missing, key=lambda request: request.group)
-        self._ask_engine(in_order, len(missing), lambda *_: None)
 
     def _ask_engine(
         self,

@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from selfcodealign.generation.early_ends import concepts_end, continuation_end, instruction_end, response_end
 from selfcodealign.generation.engine import Answer, Decoding, EndCheck, Generation, Request, RequestSource, Usage
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
+from selfcodealign.generation.follow_ups import FollowUp
 from selfcodealign.generation.parsing import (
     Fault,
     as_program,
@@ -36,7 +37,6 @@ from selfcodealign.records import Concepts, Dropped, Instruction, Response, Seed
 LANGUAGE = "Python"
 
 RowT = TypeVar("RowT")
-FollowUp = Callable[[Request, Answer], Request | None]
 
 
 class Ask(Protocol):

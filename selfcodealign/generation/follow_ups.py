@@ -1,0 +1,48 @@
+"""Requests that answers call for, asked as soon as these end: no answer waits for the last one of all."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from selfcodealign.generation.engine import Answer, Rejection, Request
+
+FollowUp = Callable[[Request, Answer], Request | None]
+
+
+class FollowedUp:
+    """Requests, each with the one that its answer calls for: a source for `generate_answers`.
+
+    A continuation comes before the requests that wait: its prompt is still in the prefix cache. Its own answer calls
+    for nothing more.
+    """
+
+    def __init__(self, requests: Sequence[Request], follow_up: FollowUp | None) -> None:
+        """Take the requests.
+
+        Args:
+            requests: in the order in which they are to start.
+            follow_up: gives the request that an answer calls for, or None; None: no answer calls for any.
+        """
+        self._waiting = deque(requests)
+        self._follow_up = follow_up
+        self._continuations: set[str] = set()
+        self._num_out = 0
+
+    def __iter__(self) -> Iterator[Request | None]:
+        """Requests as they become due; None while only answers that are in flight can call for more."""
+        while self._waiting or self._num_out:
+            if self._waiting:
+                self._num_out += 1
+                yield self._waiting.popleft()
+            else:
+                yield None
+
+    def tell(self, request: Request, outcome: Answer | Rejection) -> None:
+        """Take note of what a request has come to."""
+        self._num_out -= 1
+        if request.id in self._continuations:
+            self._continuations.remove(request.id)
+        elif self._follow_up is not None and isinstance(outcome, Answer):
+            following = self._follow_up(request, outcome)
+            if following is not None:
+                self._continuations.add(following.id)
+                self._waiting.appendleft(following)
