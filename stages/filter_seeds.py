@@ -34,7 +34,7 @@ def main(
     """Keep the good functions, by the method's filters, each on or off in `filter_seeds` of the params.
 
     In this order: docstring, length, arguments, return value, bad words, system imports, tests, benchmark text, types
-    (basedpyright), near-duplicates (MinHash-LSH), the model as a judge. The cheap ones see every function; the last
+    (by type_checker), near-duplicates (MinHash-LSH), the model as a judge. The cheap ones see every function; the last
     three see functions in the order of the draw until max_seeds are found. Dropped rows are counted by reason and kept
     in dropped.parquet; decontamination.jsonl lists which benchmark's task each of them held.
     """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.curation`: near-duplicates against datasketch, growth, hidden copies, extraction of seeds."""
+"""`python -m benchmarks.curation`: near-duplicates against datasketch, growth, hidden copies, extraction, types."""
 
 import json
 import os
@@ -30,15 +30,18 @@ def everything(
     benchmarks: Annotated[
         Path | None, typer.Option(help="Folder with benchmarks' files; none: HumanEval, from its package.")
     ] = None,
+    typed: Annotated[
+        int, typer.Option(min=1, help="Functions for the type checkers; 2048: one batch of the stage.")
+    ] = (2_048),
     jaccard: Annotated[float, typer.Option(min=0.1, max=0.99, help="Similarity of near-duplicates.")] = 0.7,
 ) -> None:
-    """Time, memory and exactness of near-duplicate removal, hidden copies of benchmarks, and extraction of seeds.
+    """Time, memory and exactness of near-duplicate removal, hidden copies of benchmarks, extraction, type checkers.
 
     The last line is JSON; `near_duplicates_vs_datasketch` is datasketch's time over ours: above 1, ours is faster.
     """
     if context.invoked_subcommand is not None:
         return
-    from benchmarks.curation import exactness, extraction, functions, growing, tables
+    from benchmarks.curation import exactness, extraction, functions, growing, tables, type_checkers
     from benchmarks.curation.planted import hide_and_seek
     from benchmarks.curation.systems import SYSTEMS, measure, write_texts
     from benchmarks.curation.texts import benchmark_texts
@@ -61,6 +64,8 @@ def everything(
     tables.show_hidden(hidden)
     extracted = extraction.measure(functions.python_files()[:files])
     tables.show_extraction(extracted)
+    checked = type_checkers.compare(type_checkers.candidates(typed), num_threads=1)
+    tables.show_types(checked)
     _end_with(
         {
             "near_duplicates_vs_datasketch": round(measured["datasketch"].seconds / measured["ours"].seconds, 2),
@@ -75,6 +80,7 @@ def everything(
             "planted_caught": round(hidden.caught, 4),
             "clean_flagged": round(hidden.clean_flagged, 5),
             "files_per_second": round(extracted[0].num_files / extracted[0].seconds, 1),
+            **type_checkers.keys(checked),
             "num_cores": os.cpu_count(),
             "python": platform.python_version(),
         }
@@ -103,6 +109,20 @@ def planted(
     tables.show_hidden(hidden)
     _end_with({"planted_caught": round(hidden.caught, 4), "clean_flagged": round(hidden.clean_flagged, 5)})
     raise typer.Exit(hidden.caught < 0.95 or hidden.clean_flagged > 0.001)
+
+
+@app.command()
+@one_line_errors
+def types(
+    typed: Annotated[int, typer.Option(min=1, help="Functions; 2048: one batch of the stage.")] = 2_048,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each checker.")] = 1,
+) -> None:
+    """The type checkers that filter_seeds.type_checker offers: speed, and how often each decides as pyright."""
+    from benchmarks.curation import tables, type_checkers
+
+    checked = type_checkers.compare(type_checkers.candidates(typed), num_threads=threads)
+    tables.show_types(checked)
+    _end_with(type_checkers.keys(checked))
 
 
 def _end_with(keys: dict[str, object]) -> None:

@@ -103,13 +103,13 @@ def filter_seeds(
         judge: needed if `settings.judge`.
         near_duplicates: for texts, the index of the earlier text that each duplicates, or None; default: MinHash-LSH
             of `selfcodealign.curation` at `settings.jaccard`.
-        type_check: for programs, the first error of each, or None; default: basedpyright.
+        type_check: for programs, the first error of each, or None; default: `settings.type_checker`.
 
     Returns:
         Kept and dropped seeds; together as many as came in.
 
     Raises:
-        PrerequisiteError: basedpyright is missing.
+        PrerequisiteError: the type checker is missing.
         ValueError: a filter is on and what it needs was not given.
     """
     if settings.benchmark_text and benchmarks is None:
@@ -120,7 +120,7 @@ def filter_seeds(
     candidates = _cheap(seeds, settings, benchmarks, result)
     queue = list(in_draw_order((parsed.seed for parsed in candidates), seed))
     expensive = _Expensive(
-        type_check=(type_check or _default_type_check) if settings.types else None,
+        type_check=(type_check or _type_check(settings)) if settings.types else None,
         near_duplicates=(near_duplicates or _minhash(settings)) if settings.near_duplicates else None,
         judge=judge if settings.judge else None,
         result=result,
@@ -253,9 +253,12 @@ class _Expensive:
         self.result.counts.setdefault(FilterReason.JUDGE_UNPARSED, 0)
 
 
-def _default_type_check(programs: Sequence[str]) -> list[str | None]:
-    num_threads = (os.cpu_count() or 1) if len(programs) > MAX_BATCH // 4 else 1
-    return type_errors(programs, num_threads=num_threads)
+def _type_check(settings: FilterSeeds) -> TypeCheck:
+    def check(programs: Sequence[str]) -> list[str | None]:
+        num_threads = (os.cpu_count() or 1) if len(programs) > MAX_BATCH // 4 else 1
+        return type_errors(programs, checker=settings.type_checker, num_threads=num_threads)
+
+    return check
 
 
 def _minhash(settings: FilterSeeds) -> NearDuplicates:

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from selfcodealign.params import TypeCheckerName
 from selfcodealign.records import Dropped, Seed, read_rows
 from selfcodealign.seeds import HubFiles, PermittedLicences, SourceFile, type_errors
 from selfcodealign.seeds.parallel import ordered_map
@@ -126,32 +127,56 @@ def test_a_dataset_is_streamed_row_by_row(tmp_path: Path) -> None:
     assert (found[0].origin.source, found[0].origin.licence, found[0].file) == ("hub", "MIT", "a.py")
 
 
-TYPED: list[tuple[str, str | None]] = [
-    ("def f(x: int) -> int:\n    return x + 1\n", None),
-    ("def f(x):\n    return x.anything\n", None),
-    ("import networkx as nx\ndef f(x):\n    return nx.Graph(x)\n", None),
-    ("def f(x: int) -> str:\n    return x\n", "reportReturnType"),
-    ("def f(x):\n    return nowhere(x)\n", "reportUndefinedVariable"),
-    ("import no_such_module\ndef f(x):\n    return no_such_module.a(x)\n", "reportMissingImports"),
-    ("import math\ndef f(x):\n    return math.no_such_function(x)\n", "reportAttributeAccessIssue"),
-    ("# type: ignore\ndef f(x: int) -> str:\n    return x  # type: ignore\n", "reportReturnType"),
-    ("# pyright: basic\ndef f(x: int) -> str:\n    return x  # pyright: ignore\n", "reportReturnType"),
+TYPED: list[tuple[str, dict[TypeCheckerName, str]]] = [
+    ("def f(x: int) -> int:\n    return x + 1\n", {}),
+    ("def f(x):\n    return x.anything\n", {}),
+    ("import networkx as nx\ndef f(x):\n    return nx.Graph(x)\n", {}),
+    (
+        "def f(x: int) -> str:\n    return x\n",
+        {"pyright": "reportReturnType", "pyrefly": "bad-return", "ty": "invalid-explicit-return"},
+    ),
+    (
+        "def f(x):\n    return nowhere(x)\n",
+        {"pyright": "reportUndefinedVariable", "pyrefly": "unknown-name", "ty": "unresolved-reference"},
+    ),
+    (
+        "import no_such_module\ndef f(x):\n    return no_such_module.a(x)\n",
+        {"pyright": "reportMissingImports", "pyrefly": "missing-import", "ty": "import-not-found"},
+    ),
+    (
+        "import math\ndef f(x):\n    return math.no_such_function(x)\n",
+        {"pyright": "reportAttributeAccessIssue", "pyrefly": "missing-attribute", "ty": "missing-attribute"},
+    ),
+    *(
+        (
+            f"# {switch}\ndef f(x: int) -> str:\n    return x  # {comment}\n",
+            {"pyright": "reportReturnType", "pyrefly": "bad-return", "ty": "invalid-explicit-return"},
+        )
+        for switch, comment in [
+            ("type: ignore", "type: ignore"),
+            ("pyright: basic", "pyright: ignore"),
+            ("pyrefly: ignore-errors", "pyrefly: ignore"),
+            ("mypy: ignore-errors", "ty: ignore"),
+        ]
+    ),
 ]
 
 
-@pytest.fixture(scope="module")
-def checked() -> dict[str, str | None]:
-    """All programs in one run, as in the stage; each must be judged by itself."""
-    programs = [program for program, _ in TYPED]
-    return dict(zip(programs, type_errors(programs), strict=True))
+@pytest.mark.parametrize("checker", get_args(TypeCheckerName))
+def test_type_errors_are_found_and_comments_do_not_hide_them(checker: TypeCheckerName) -> None:
+    # All programs in one run, as in the stage; each must be judged by itself.
+    errors = type_errors([program for program, _ in TYPED], checker=checker)
+    found = [error.partition(":")[0] if error else None for error in errors]
+    assert found == [rules.get(checker) for _, rules in TYPED]
 
 
-@pytest.mark.parametrize(("program", "rule"), TYPED)
-def test_type_errors_are_found_and_comments_do_not_hide_them(
-    program: str, rule: str | None, checked: dict[str, str | None]
-) -> None:
-    error = checked[program]
-    assert (error is None) if rule is None else (error is not None and error.startswith(f"{rule}: "))
+@pytest.mark.parametrize("checker", get_args(TypeCheckerName))
+def test_a_program_that_breaks_the_checker_costs_only_itself(checker: TypeCheckerName) -> None:
+    deep = "def f(x):\n    return " + " + ".join(["x"] * 3000) + "\n"
+    good = "def f(x: int) -> int:\n    return x + 1\n"
+    first, broken, last = type_errors([good, deep, good], checker=checker)
+    assert (first, last) == (None, None)
+    assert broken is not None
 
 
 def double_or_die(number: int) -> int:

@@ -7,6 +7,7 @@ from benchmarks.curation.extraction import measure as measure_extraction
 from benchmarks.curation.functions import repeated
 from benchmarks.curation.growing import exponent
 from benchmarks.curation.systems import datasketch_loop, ours
+from benchmarks.curation.type_checkers import disagreement
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve"
 TEXTS = [WORDS, WORDS + " thirteen", "something else that is not like the others at all", WORDS.upper()]
@@ -51,3 +52,11 @@ def test_extraction_counts_functions_of_both_ways(tmp_path) -> None:
     own, walk = measure_extraction([path])
     assert (own.num_files, walk.num_functions) == (1, 1)
     assert own.num_functions >= 1
+
+
+def test_disagreement_is_counted_in_both_directions_by_the_rule_of_the_one_that_drops() -> None:
+    checker = [None, "a: wrong", None, "b: wrong", "b: wrong"]
+    measure = [None, "c: wrong", "d: wrong", None, None]
+    found = disagreement(checker, measure)
+    assert found.false_keeps == {"d": 1}
+    assert found.false_drops == {"b": 2}
