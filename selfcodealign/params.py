@@ -70,6 +70,9 @@ class PythonPackages(Section):
     packages: list[str] = Field(
         description="installed packages by name; ['*'] takes every one with a permissive licence"
     )
+    downloads: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*==\w[\w.!+]*$")]] = Field(
+        default=[], description="packages that are not installed, name==version: their wheels are read, never run"
+    )
 
 
 class HubDataset(Section):

@@ -12,6 +12,7 @@ from selfcodealign.seeds.licence_texts import licence_of_text
 from selfcodealign.seeds.licences import PermittedLicences, distribution_licence, licence_from_names, spdx_expression
 from selfcodealign.seeds.reasons import CollectReason, FilterReason
 from selfcodealign.seeds.sources import (
+    DownloadedPackages,
     Folder,
     HubFiles,
     InstalledPackages,
@@ -29,6 +30,7 @@ __all__ = [
     "BenchmarkTexts",
     "CollectReason",
     "Collected",
+    "DownloadedPackages",
     "FilterReason",
     "Filtered",
     "Folder",

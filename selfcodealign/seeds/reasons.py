@@ -9,6 +9,8 @@ class CollectReason(StrEnum):
     LICENCE_UNKNOWN = "licence_unknown"
     LICENCE_NOT_PERMITTED = "licence_not_permitted"
     NO_FILE_LIST = "no_file_list"
+    BAD_ARCHIVE = "bad_archive"
+    ARCHIVE_TOO_LARGE = "archive_too_large"
 
     TEST_FILE = "test_file"
     GENERATED = "generated"

@@ -6,15 +6,25 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import yaml
 
+from selfcodealign.errors import InputError
 from selfcodealign.params import TypeCheckerName
 from selfcodealign.records import Dropped, Seed, read_rows
-from selfcodealign.seeds import HubFiles, PermittedLicences, SourceFile, type_errors
+from selfcodealign.seeds import (
+    CollectReason,
+    DownloadedPackages,
+    HubFiles,
+    PermittedLicences,
+    Skipped,
+    SourceFile,
+    type_errors,
+)
 from selfcodealign.seeds.parallel import ordered_map
 
 REPOSITORY = Path(__file__).parents[2]
@@ -109,22 +119,66 @@ def test_an_unreachable_hub_is_one_line(tmp_path: Path) -> None:
     check_refusal(stage("collect_seeds", tmp_path, HF_HUB_OFFLINE="1"), 2, "nobody/nothing cannot be reached")
 
 
-def test_a_dataset_is_streamed_row_by_row(tmp_path: Path) -> None:
-    licences = "max_stars_repo_licenses"
-    rows = [
-        {"content": "def f(x):\n    return x\n", licences: ["MIT"], "max_stars_repo_path": "a.py"},
-        {
-            "content": "def g(x):\n    return x\n",
-            licences: ["GPL-2.0-only"],
-            "max_stars_repo_path": "b",
-        },
-        {"content": "def h(x):\n    return x\n", licences: ["MIT"], "max_stars_repo_path": "c.py"},
-    ]
-    (tmp_path / "train.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    found = list(HubFiles(str(tmp_path), PermittedLicences(["MIT"]), max_files=2))
-    assert [isinstance(item, SourceFile) for item in found] == [True, False]
-    assert isinstance(found[0], SourceFile)
-    assert (found[0].origin.source, found[0].origin.licence, found[0].file) == ("hub", "MIT", "a.py")
+def test_a_package_that_is_not_installed_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = tmp_path / "index"
+    index.mkdir()
+    with zipfile.ZipFile(index / "nowhere_else-1.2-py3-none-any.whl", "w") as archive:
+        folder = "nowhere_else-1.2.dist-info"
+        archive.writestr("nowhere_else.py", "def f(x):\n    return x\n")
+        archive.writestr(
+            f"{folder}/METADATA", "Metadata-Version: 2.1\nName: nowhere-else\nVersion: 1.2\nLicense: MIT\n"
+        )
+        archive.writestr(f"{folder}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{folder}/RECORD", "nowhere_else.py,,\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    source = DownloadedPackages(["nowhere-else==1.2"], PermittedLicences(["MIT"]), tmp_path / "wheels")
+    (first,) = source
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    assert list(source) == [first]
+    with pytest.raises(InputError, match=r"no wheel of nowhere-else==1\.3 .*No matching distribution"):
+        list(DownloadedPackages(["nowhere-else==1.3"], PermittedLicences(["MIT"]), tmp_path / "wheels"))
+
+
+STACK_V1 = {
+    "licences": "max_stars_repo_licenses",
+    "path": "max_stars_repo_path",
+    "repository": "max_stars_repo_name",
+    "revision": "max_stars_repo_head_hexsha",
+}
+STACK_V2 = {"licences": "detected_licenses", "path": "path", "repository": "repo_name", "revision": "revision_id"}
+
+
+@pytest.mark.parametrize("columns", [STACK_V1, STACK_V2])
+def test_both_versions_of_the_stack_are_streamed_with_their_licences(tmp_path: Path, columns: dict[str, str]) -> None:
+    def row(path: str, *licences: str) -> dict[str, Any]:
+        values = {"licences": list(licences), "path": path, "repository": "a/b", "revision": "c0ffee"}
+        return {"content": "def f(x):\n    return x\n", **{columns[key]: value for key, value in values.items()}}
+
+    rows = [row("/src/a.py", "MIT"), row("b.py", "GPL-2.0-only"), row("c.py"), row("d.py", "MIT")]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    first, second, third = HubFiles(str(tmp_path), PermittedLicences(["MIT"]), max_files=3)
+    assert isinstance(first, SourceFile)
+    assert (first.origin.source, first.origin.licence, first.file) == ("hub", "MIT", "src/a.py")
+    assert (first.origin.package, first.origin.version) == ("a/b", "c0ffee")
+    assert isinstance(second, Skipped)
+    assert second.reason == CollectReason.LICENCE_NOT_PERMITTED
+    assert isinstance(third, Skipped)
+    assert third.reason == CollectReason.LICENCE_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"blob_id": "9f86d0", "path": "/a.py", "detected_licenses": ["MIT"]}, "addresses of files"),
+        ({"repo_name": "a/b", "files": [{"blob_id": "9f86d0"}]}, "addresses of files"),
+        ({"body": "x = 1", "path": "a.py"}, "has no column 'content', but body, path"),
+    ],
+)
+def test_a_dataset_without_text_is_one_line(tmp_path: Path, row: dict[str, Any], text: str) -> None:
+    (tmp_path / "train.jsonl").write_text(json.dumps(row))
+    with pytest.raises(InputError, match=text):
+        list(HubFiles(str(tmp_path), PermittedLicences(["MIT"])))
 
 
 TYPED: list[tuple[str, dict[TypeCheckerName, str]]] = [
