@@ -115,6 +115,10 @@ class FilterSeeds(Section):
     type_checker: TypeCheckerName = Field(
         default="pyright", description="pyright: the slowest, misses least; pyrefly, ty: much faster"
     )
+    smoke: bool = Field(
+        default=False,
+        description="its imports and definition run in the sandbox, and so does a call where it needs no argument",
+    )
     benchmark_text: bool = Field(description="it contains no text of an evaluated benchmark")
     near_duplicates: bool = Field(description="near-duplicates are removed (MinHash-LSH)")
     judge: bool = Field(description="the model judges docstring and code, yes or no")

@@ -1,7 +1,8 @@
 """Filter seed functions: documented, self-contained, typed, no benchmark text, no near-duplicates."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +10,18 @@ import typer
 
 from selfcodealign.curation import write_hits
 from selfcodealign.files import replaced_folder
+from selfcodealign.journal import open_journal
 from selfcodealign.params import Params, load_params
 from selfcodealign.records import Seed, derived_seed, read_rows
-from selfcodealign.seeds import JUDGE_MAX_NEW_TOKENS, BenchmarkTexts, Judge, filter_seeds, model_judge
+from selfcodealign.seeds import (
+    JUDGE_MAX_NEW_TOKENS,
+    BenchmarkTexts,
+    Judge,
+    Smoke,
+    filter_seeds,
+    model_judge,
+    smoke_errors,
+)
 from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run, write_step
 
 NAME = "filter_seeds"
@@ -34,13 +44,13 @@ def main(
     """Keep the good functions, by the method's filters, each on or off in `filter_seeds` of the params.
 
     In this order: docstring, length, arguments, return value, bad words, system imports, tests, benchmark text, types
-    (by type_checker), near-duplicates (MinHash-LSH), the model as a judge. The cheap ones see every function; the last
-    three see functions in the order of the draw until max_seeds are found. Dropped rows are counted by reason and kept
-    in dropped.parquet; decontamination.jsonl lists which benchmark's task each of them held.
+    (by type_checker), smoke (in the sandbox), near-duplicates (MinHash-LSH), the model as a judge. The cheap ones see
+    every function; the last four see functions in the order of the draw until max_seeds are found. Dropped rows are
+    counted by reason and kept in dropped.parquet; decontamination.jsonl lists which benchmark's task each of them held.
     """
     params = load_params(params_path)
     settings = params.filter_seeds
-    with stage_run(NAME, metrics) as run:
+    with stage_run(NAME, metrics) as run, _smoke(params, run) as smoke:
         texts = _benchmark_texts(benchmarks, params) if settings.benchmark_text else None
         result = filter_seeds(
             read_rows(seeds_path, Seed),
@@ -48,6 +58,7 @@ def main(
             seed=params.seed,
             benchmarks=texts,
             judge=_judge(params, model, run) if settings.judge else None,
+            smoke=smoke,
         )
         with replaced_folder(out) as folder:
             write_step(run, folder / "seeds.parquet", result.seeds, Seed, result.dropped)
@@ -66,6 +77,22 @@ def _benchmark_texts(folder: Path, params: Params) -> BenchmarkTexts:
 
     root = Path(os.environ.get("DVC_ROOT", "."))
     return BenchmarkTexts(load_all_texts(folder, [root / name for name in params.import_benchmarks.folders]))
+
+
+@contextmanager
+def _smoke(params: Params, run: StageRun) -> Iterator[Smoke | None]:
+    """What runs seeds in the sandbox, its verdicts in the journal of all verdicts; None if the filter is off."""
+    if not params.filter_seeds.smoke:
+        yield None
+        return
+    from selfcodealign.sandbox import open_sandbox, sandbox_settings
+
+    with (
+        open_sandbox(sandbox_settings(params.sandbox)) as sandbox,
+        open_journal(cache_folder() / "verdicts.sqlite") as journal,
+    ):
+        run.record(isolation=sandbox.isolation)
+        yield lambda seeds: smoke_errors(seeds, sandbox, journal)
 
 
 def _judge(params: Params, model: Path, run: StageRun) -> Judge:

@@ -35,6 +35,7 @@ EXPECTED_PASS_SHARE = 0.5
 
 RowT = TypeVar("RowT")
 TypeCheck = Callable[[Sequence[str]], list[str | None]]
+Smoke = Callable[[Sequence[Seed]], list[str | None]]
 NearDuplicates = Callable[[Sequence[str]], Sequence[int | None]]
 
 
@@ -89,11 +90,12 @@ def filter_seeds(
     judge: Judge | None = None,
     near_duplicates: NearDuplicates | None = None,
     type_check: TypeCheck | None = None,
+    smoke: Smoke | None = None,
 ) -> Filtered:
     """Apply the filters that are on.
 
-    The cheap filters see every seed. The expensive ones (types, near-duplicates, judge) see seeds in the order of the
-    draw, batch after batch, until `settings.max_seeds` are found; the rest is counted as `beyond_max_seeds`.
+    The cheap filters see every seed. The expensive ones (types, smoke, near-duplicates, judge) see seeds in the order
+    of the draw, batch after batch, until `settings.max_seeds` are found; the rest is counted as `beyond_max_seeds`.
 
     Args:
         seeds: candidates, with distinct ids.
@@ -104,6 +106,7 @@ def filter_seeds(
         near_duplicates: for texts, the index of the earlier text that each duplicates, or None; default: MinHash-LSH
             of `selfcodealign.curation` at `settings.jaccard`.
         type_check: for programs, the first error of each, or None; default: `settings.type_checker`.
+        smoke: for seeds, why each does not run, or None; needed if `settings.smoke`.
 
     Returns:
         Kept and dropped seeds; together as many as came in.
@@ -116,11 +119,14 @@ def filter_seeds(
         raise ValueError("benchmark_text is on, but no benchmark texts were given")
     if settings.judge and judge is None:
         raise ValueError("judge is on, but no judge was given")
+    if settings.smoke and smoke is None:
+        raise ValueError("smoke is on, but nothing to run seeds with was given")
     result = Filtered()
     candidates = _cheap(seeds, settings, benchmarks, result)
     queue = list(in_draw_order((parsed.seed for parsed in candidates), seed))
     expensive = _Expensive(
         type_check=(type_check or _type_check(settings)) if settings.types else None,
+        smoke=smoke if settings.smoke else None,
         near_duplicates=(near_duplicates or _minhash(settings)) if settings.near_duplicates else None,
         judge=judge if settings.judge else None,
         result=result,
@@ -196,11 +202,12 @@ class _Expensive:
     """The filters that need a tool, other rows or a model. `kept`: what passes so far, in the order of the draw."""
 
     type_check: TypeCheck | None
+    smoke: Smoke | None
     near_duplicates: NearDuplicates | None
     judge: Judge | None
     result: Filtered
     kept: list[Seed] = field(default_factory=list)
-    _typed: list[Seed] = field(default_factory=list)
+    _sound: list[Seed] = field(default_factory=list)
     _duplicates: dict[str, Seed] = field(default_factory=dict)
     _judgements: dict[str, bool | None] = field(default_factory=dict)
 
@@ -209,14 +216,21 @@ class _Expensive:
 
         Duplicates are sought among all rows so far, because a new row may join two groups that were apart.
         """
-        self._typed.extend(self._without_type_errors(batch))
+        check_types = self.type_check
+        if check_types is not None:
+            batch = self._without_errors(
+                batch, FilterReason.TYPES, lambda rows: check_types([row.code for row in rows])
+            )
+        if self.smoke is not None:
+            batch = self._without_errors(batch, FilterReason.DOES_NOT_RUN, self.smoke)
+        self._sound.extend(batch)
         unique = self._unique()
         self._ask_judge([row for row in unique if row.id not in self._judgements])
         self.kept = [row for row in unique if self._judgements.get(row.id, self.judge is None)]
 
     def settle(self) -> None:
         """Drop what the last state of duplicates and judgements excludes."""
-        for row in self._typed:
+        for row in self._sound:
             twin = self._duplicates.get(row.id)
             if twin is not None:
                 detail = f"of {twin.id} {twin.package} {twin.name}"
@@ -225,24 +239,24 @@ class _Expensive:
                 is_unparsed = self._judgements[row.id] is None
                 self.result.drop(row, FilterReason.JUDGE_UNPARSED if is_unparsed else FilterReason.JUDGE_NO, None)
 
-    def _without_type_errors(self, batch: Sequence[Seed]) -> list[Seed]:
-        if self.type_check is None:
-            return list(batch)
-        with self.result.timed(FilterReason.TYPES, len(batch)):
-            errors = self.type_check([row.code for row in batch])
+    def _without_errors(
+        self, batch: Sequence[Seed], reason: FilterReason, find_errors: Callable[[Sequence[Seed]], list[str | None]]
+    ) -> list[Seed]:
+        with self.result.timed(reason, len(batch)):
+            errors = find_errors(batch)
         for row, error in zip(batch, errors, strict=True):
             if error is not None:
-                self.result.drop(row, FilterReason.TYPES, error)
+                self.result.drop(row, reason, error)
         return [row for row, error in zip(batch, errors, strict=True) if error is None]
 
     def _unique(self) -> list[Seed]:
         if self.near_duplicates is None:
-            return self._typed
+            return self._sound
         with self.result.timed(FilterReason.NEAR_DUPLICATES, 0):
-            twins = self.near_duplicates([row.code for row in self._typed])
-        self.result.checked[FilterReason.NEAR_DUPLICATES] = len(self._typed)
-        pairs = list(zip(self._typed, twins, strict=True))
-        self._duplicates = {row.id: self._typed[twin] for row, twin in pairs if twin is not None}
+            twins = self.near_duplicates([row.code for row in self._sound])
+        self.result.checked[FilterReason.NEAR_DUPLICATES] = len(self._sound)
+        pairs = list(zip(self._sound, twins, strict=True))
+        self._duplicates = {row.id: self._sound[twin] for row, twin in pairs if twin is not None}
         return [row for row, twin in pairs if twin is None]
 
     def _ask_judge(self, rows: Sequence[Seed]) -> None:

@@ -47,6 +47,7 @@ class FilterReason(StrEnum):
     TEST_CODE = "test_code"
     BENCHMARK_TEXT = "benchmark_text"
     TYPES = "types"
+    DOES_NOT_RUN = "does_not_run"
     NEAR_DUPLICATES = "near_duplicates"
     JUDGE_NO = "judge_no"
     JUDGE_UNPARSED = "judge_unparsed"

@@ -15,14 +15,16 @@ import yaml
 
 from selfcodealign.errors import InputError
 from selfcodealign.params import TypeCheckerName
-from selfcodealign.records import Dropped, Seed, read_rows
+from selfcodealign.records import Dropped, Seed, read_rows, write_rows
 from selfcodealign.seeds import (
     CollectReason,
     DownloadedPackages,
     HubFiles,
+    Origin,
     PermittedLicences,
     Skipped,
     SourceFile,
+    extract_functions,
     type_errors,
 )
 from selfcodealign.seeds.parallel import ordered_map
@@ -231,6 +233,37 @@ def test_a_program_that_breaks_the_checker_costs_only_itself(checker: TypeChecke
     first, broken, last = type_errors([good, deep, good], checker=checker)
     assert (first, last) == (None, None)
     assert broken is not None
+
+
+@pytest.mark.sandbox
+def test_the_smoke_filter_keeps_what_runs_in_the_sandbox(tmp_path: Path) -> None:
+    texts = {
+        "runs": "import math\ndef runs(x, y):\n    return math.hypot(x, y)\n",
+        "called": "def called(x=1):\n    return x + 1\n",
+        "missing": "import no_such_module\ndef missing(x):\n    return no_such_module.f(x)\n",
+        "gone": "from math import no_such_name\ndef gone(x):\n    return no_such_name(x)\n",
+        "raises": "def raises(x=()):\n    return x[0]\n",
+        "endless": "def endless(x=1):\n    while x:\n        pass\n    return x\n",
+    }
+    origin = Origin(source="folder", package="p", version="1", licence="MIT")
+    files = [SourceFile(origin=origin, file=f"{name}.py", path=name, text=text) for name, text in texts.items()]
+    seeds = tmp_path / "seeds.parquet"
+    write_rows(seeds, [row for file in files for row in extract_functions(file)], Seed)
+    off = dict.fromkeys(["docstring", "types", "near_duplicates", "returns_value", "system_imports"], False)
+    params = params_file(tmp_path, {}, smoke=True, min_lines=1, **off)
+    values = yaml.safe_load(params.read_text())
+    values["sandbox"].update(runtime="runsc-direct", timeout_s=2, num_workers=2)
+    params.write_text(yaml.safe_dump(values))
+    answer = stage("filter_seeds", tmp_path, "--seeds", str(seeds))
+    assert answer.returncode == 0, answer.stderr
+    kept = read_rows(tmp_path / "filter_seeds" / "seeds.parquet", Seed)
+    assert {row.name for row in kept} == {"runs.runs", "called.called"}
+    dropped = read_rows(tmp_path / "filter_seeds" / "dropped.parquet", Dropped)
+    assert {row.reason for row in dropped} == {"does_not_run"}
+    details = {str(row.detail).split()[1].partition(":")[0]: str(row.detail) for row in dropped}
+    assert "error: ModuleNotFoundError" in details["missing.py"]
+    assert "error: IndexError" in details["raises.py"]
+    assert "timeout" in details["endless.py"]
 
 
 def double_or_die(number: int) -> int:
