@@ -116,11 +116,17 @@ def planted(
 def types(
     typed: Annotated[int, typer.Option(min=1, help="Functions; 2048: one batch of the stage.")] = 2_048,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each checker.")] = 1,
+    listed: Annotated[
+        Path | None, typer.Option(help="Where to list the functions on which they differ, JSONL.")
+    ] = None,
 ) -> None:
     """The type checkers that filter_seeds.type_checker offers: speed, and how often each decides as pyright."""
     from benchmarks.curation import tables, type_checkers
 
-    checked = type_checkers.compare(type_checkers.candidates(typed), num_threads=threads)
+    programs = type_checkers.candidates(typed)
+    checked = type_checkers.compare(programs, num_threads=threads)
+    if listed is not None:
+        type_checkers.write_disagreements(listed, programs, checked)
     tables.show_types(checked)
     _end_with(type_checkers.keys(checked))
 

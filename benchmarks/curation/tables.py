@@ -107,7 +107,7 @@ def show_types(checked: Mapping[TypeCheckerName, Checked]) -> None:
     table = _table(
         f"type checkers on {num_functions} functions that pass the cheap filters, decisions beside {MEASURE}'s",
         "checker",
-        ("functions/s", f"time / {MEASURE}", "kept", "agrees", "keeps wrongly", "drops wrongly"),
+        ("functions/s", "CPU, s", f"CPU / {MEASURE}", "kept", "agrees", "keeps wrongly", "drops wrongly"),
     )
     out = console()
     reasons = []
@@ -117,7 +117,8 @@ def show_types(checked: Mapping[TypeCheckerName, Checked]) -> None:
         table.add_row(
             name,
             f"{num_functions / run.seconds:.1f}",
-            f"{run.seconds / measure.seconds:.3f}",
+            f"{run.cpu_s:.0f}",
+            f"{run.cpu_s / measure.cpu_s:.3f}",
             str(run.num_kept),
             f"{1 - (keeps.total() + drops.total()) / num_functions:.2%}",
             f"{keeps.total()} of {num_functions - measure.num_kept}",

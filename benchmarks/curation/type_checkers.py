@@ -1,9 +1,12 @@
 """Type checkers as a filter of seeds: speed, and how often each decides as pyright, function by function."""
 
+import json
+import resource
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import get_args
 
 from selfcodealign.params import FilterSeeds, TypeCheckerName
@@ -28,10 +31,12 @@ class Checked:
     Attributes:
         errors: for each function its first error, "rule: message", or None.
         seconds: wall time for all of them, in one run of the checker.
+        cpu_s: processor time of that run, all threads together, seconds; other load hardly changes it.
     """
 
     errors: list[str | None]
     seconds: float
+    cpu_s: float
 
     @property
     def num_kept(self) -> int:
@@ -75,10 +80,24 @@ def compare(programs: Sequence[str], num_threads: int) -> dict[TypeCheckerName, 
     """Check the same programs with every checker, one checker after the other."""
     checked = {}
     for name in get_args(TypeCheckerName):
-        started = time.perf_counter()
+        started, cpu_before = time.perf_counter(), _cpu_of_children()
         errors = type_errors(programs, checker=name, num_threads=num_threads)
-        checked[name] = Checked(errors, time.perf_counter() - started)
+        checked[name] = Checked(errors, time.perf_counter() - started, _cpu_of_children() - cpu_before)
     return checked
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def write_disagreements(path: Path, programs: Sequence[str], checked: Mapping[TypeCheckerName, Checked]) -> None:
+    """Write the functions on which the checkers decide differently, one JSON object a line, with the error of each."""
+    with path.open("w", encoding="utf-8") as opened:
+        for index, program in enumerate(programs):
+            errors = {name: run.errors[index] for name, run in checked.items()}
+            if len({error is None for error in errors.values()}) > 1:
+                opened.write(json.dumps({**errors, "code": program}) + "\n")
 
 
 def disagreement(checker: Sequence[str | None], measure: Sequence[str | None]) -> Disagreement:
@@ -106,6 +125,7 @@ def keys(checked: Mapping[TypeCheckerName, Checked]) -> dict[str, object]:
     return {
         "type_checked": len(measure.errors),
         "type_checked_per_second": {name: round(len(run.errors) / run.seconds, 1) for name, run in checked.items()},
+        "type_check_cpu_seconds": {name: round(run.cpu_s, 1) for name, run in checked.items()},
         "type_false_keeps": {name: found.false_keeps.total() for name, found in apart.items()},
         "type_false_drops": {name: found.false_drops.total() for name, found in apart.items()},
     }
