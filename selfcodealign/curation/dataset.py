@@ -160,10 +160,7 @@ def _body(examples: Sequence[Example], facts: CardFacts, data: bytes) -> str:
         f"Every answer that got so far was compared with {compared or 'no benchmark'}: sentences and lines of prompts, "
         f"bodies of solutions, word 10-grams, and syntax trees without names. {len({hit.id for hit in facts.hits})} "
         "answers were removed; `decontamination.jsonl` lists what each of them matched.",
-        *(
-            [f"**Not compared**, for want of their files: {', '.join(facts.absent_benchmarks)}."]
-            * bool(facts.absent_benchmarks)
-        ),
+        *([f"**Not compared**, for want of their files: {absent}."] if absent else []),
         *([_table(("benchmark, way", "hits"), hits.items())] if hits else []),
         _section("Settings", ("setting", "value"), facts.settings.items()),
         "## Checksum",

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from selfcodealign.parallel import ordered_map
+from selfcodealign.params import Workers
 from selfcodealign.records import Dropped, Seed, read_rows
 from selfcodealign.seeds import HubFiles, PermittedLicences, SourceFile, type_errors
-from selfcodealign.seeds.parallel import ordered_map
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -161,12 +162,14 @@ def double_or_die(number: int) -> int:
 
 
 def test_an_item_that_kills_its_process_costs_only_itself() -> None:
-    results = list(ordered_map(double_or_die, range(500), num_workers=2, on_crash=lambda number: -number))
+    results = list(
+        ordered_map(double_or_die, range(500), workers=Workers(num_workers=2), on_crash=lambda number: -number)
+    )
     assert results == [-300 if number == 300 else 2 * number for number in range(500)]
 
 
 def test_a_pool_that_breaks_between_two_results_loses_nothing() -> None:
-    results = ordered_map(abs, range(2000), num_workers=2, on_crash=lambda number: -number)
+    results = ordered_map(abs, range(2000), workers=Workers(num_workers=2), on_crash=lambda number: -number)
     first = [next(results) for _ in range(10)]
     for worker in multiprocessing.active_children():
         worker.kill()
