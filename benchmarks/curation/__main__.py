@@ -13,6 +13,7 @@ from selfcodealign.stage import one_line_errors
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
+TYPED = 256
 GROWTH = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 
 
@@ -31,14 +32,21 @@ def everything(
         Path | None, typer.Option(help="Folder with benchmarks' files; none: HumanEval, from its package.")
     ] = None,
     jaccard: Annotated[float, typer.Option(min=0.1, max=0.99, help="Similarity of near-duplicates.")] = 0.7,
+    plan_functions: Annotated[int, typer.Option(min=1, help="Functions of the run that is planned.")] = 5_000_000,
+    plan_responses: Annotated[int, typer.Option(min=1, help="Responses of the run that is planned.")] = 2_400_000,
+    plan_cores: Annotated[int, typer.Option(min=1, help="Cores of the run that is planned.")] = 64,
+    plan_price: Annotated[float, typer.Option(min=0.0, help="Price of a core for an hour.")] = 0.05,
 ) -> None:
     """Time, memory and exactness of near-duplicate removal, hidden copies of benchmarks, and extraction of seeds.
+
+    From what it measures it works out what a large run needs, and prints that plan.
 
     The last line is JSON; `near_duplicates_vs_datasketch` is datasketch's time over ours: above 1, ours is faster.
     """
     if context.invoked_subcommand is not None:
         return
     from benchmarks.curation import exactness, extraction, functions, growing, tables
+    from benchmarks.curation import plan as planning
     from benchmarks.curation.planted import hide_and_seek
     from benchmarks.curation.systems import SYSTEMS, measure, write_texts
     from benchmarks.curation.texts import benchmark_texts
@@ -61,6 +69,17 @@ def everything(
     tables.show_hidden(hidden)
     extracted = extraction.measure(functions.python_files()[:files])
     tables.show_extraction(extracted)
+    needs = planning.plan(
+        plan_functions,
+        plan_responses,
+        grown=grown,
+        exponent=exponent,
+        extraction=extracted[0],
+        hidden=hidden,
+        typed_per_second=planning.types_per_second(real[:TYPED]),
+        num_cores=os.cpu_count() or 1,
+    )
+    tables.show_plan(needs, plan_cores, plan_price)
     _end_with(
         {
             "near_duplicates_vs_datasketch": round(measured["datasketch"].seconds / measured["ours"].seconds, 2),
@@ -75,6 +94,8 @@ def everything(
             "planted_caught": round(hidden.caught, 4),
             "clean_flagged": round(hidden.clean_flagged, 5),
             "files_per_second": round(extracted[0].num_files / extracted[0].seconds, 1),
+            "plan_core_hours": {need.step: round(need.core_hours, 2) for need in needs},
+            "plan_memory_gib": round(max(need.memory_gib for need in needs), 1),
             "num_cores": os.cpu_count(),
             "python": platform.python_version(),
         }

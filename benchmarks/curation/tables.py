@@ -7,6 +7,7 @@ from rich.table import Table
 
 from benchmarks.curation.exactness import Exactness
 from benchmarks.curation.extraction import Extraction
+from benchmarks.curation.plan import Need
 from benchmarks.curation.planted import Hidden
 from benchmarks.curation.systems import Measured
 
@@ -92,6 +93,27 @@ def show_extraction(extracted: Sequence[Extraction]) -> None:
             str(way.num_functions),
             f"{way.num_functions / way.seconds:.0f}",
             f"{way.seconds / extracted[0].seconds:.2f}",
+        )
+    _print(table)
+
+
+def show_plan(needs: Sequence[Need], num_cores: int, price: float) -> None:
+    """Print what a large run needs on so many cores, at a price of a core for an hour."""
+    total = sum(need.core_hours for need in needs)
+    table = _table(
+        f"a run of this size, from the rates above: {total:.0f} core-hours, {total / num_cores:.1f} h on {num_cores}"
+        f" cores, {total * price:.2f} at {price:g} a core-hour",
+        "step",
+        ("rows", "core-hours", f"h on {num_cores} cores", "memory, GiB", "spread over machines"),
+    )
+    for need in needs:
+        table.add_row(
+            need.step,
+            f"{need.num_rows:,}",
+            f"{need.core_hours:.1f}",
+            f"{need.core_hours / num_cores:.2f}",
+            f"{need.memory_gib:.1f}" if need.memory_gib else "bounded",
+            "yes" if need.is_spread else "hashing only",
         )
     _print(table)
 

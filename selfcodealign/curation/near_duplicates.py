@@ -135,7 +135,10 @@ def _hashed(texts: Sequence[str], hasher: _Hasher, workers: Workers) -> tuple[Sh
     )
     if not parts:
         return joined([]), np.empty((0, 0), np.uint32)
-    return joined([part for part, _ in parts]), np.concatenate([keys for _, keys in parts])
+    keys = [part_keys for _, part_keys in parts]
+    shingles = joined([part for part, _ in parts])
+    parts.clear()  # half of the memory, before the keys are put together
+    return shingles, np.concatenate(keys)
 
 
 def _join_equal(shingles: Shingles, labels: "_Clusters") -> None:

@@ -22,7 +22,8 @@ class TypeCheck:
         """Check in worker processes.
 
         Args:
-            journal: where outcomes are kept, under a key of the program, Python's version and all installed packages.
+            journal: where outcomes are kept, under a key of the program, Python's version and all installed packages
+                (the type checker is one of them).
             workers: where batches of programs are checked, by one run of the checker a worker.
         """
         self._journal = journal

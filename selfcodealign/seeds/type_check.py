@@ -27,7 +27,7 @@ class _CheckerError(Exception):
     """The type checker ended without an answer."""
 
 
-def type_errors(programs: Sequence[str]) -> list[str | None]:
+def type_errors(programs: Sequence[str], *, num_threads: int = 1) -> list[str | None]:
     """Check programs, each by itself, against the packages of this environment.
 
     Undefined names, unresolved imports and wrong types are errors; missing annotations are none (pyright's mode
@@ -36,6 +36,7 @@ def type_errors(programs: Sequence[str]) -> list[str | None]:
 
     Args:
         programs: source texts.
+        num_threads: threads of the checker; 1 unless there are hundreds of programs.
 
     Returns:
         For each program its first error on one line, or None if it has none. A program on which the checker itself
@@ -51,7 +52,7 @@ def type_errors(programs: Sequence[str]) -> list[str | None]:
     if not programs:
         return []
     try:
-        return _check(programs)
+        return _check(programs, num_threads)
     except _CheckerError as error:
         if _fails_on_nothing():
             raise PrerequisiteError(
@@ -61,18 +62,21 @@ def type_errors(programs: Sequence[str]) -> list[str | None]:
         if len(programs) == 1:
             return [UNCHECKABLE]
         middle = len(programs) // 2
-        return [*type_errors(programs[:middle]), *type_errors(programs[middle:])]
+        return [
+            *type_errors(programs[:middle], num_threads=num_threads),
+            *type_errors(programs[middle:], num_threads=num_threads),
+        ]
 
 
 def _fails_on_nothing() -> bool:
     try:
-        _check(["x = 1\n"])
+        _check(["x = 1\n"], 1)
     except _CheckerError:
         return True
     return False
 
 
-def _check(programs: Sequence[str]) -> list[str | None]:
+def _check(programs: Sequence[str], num_threads: int) -> list[str | None]:
     with tempfile.TemporaryDirectory(prefix="selfcodealign-types-") as name:
         folder = Path(name).resolve()
         files = [folder / f"seed_program_{index}.py" for index in range(len(programs))]
@@ -85,7 +89,7 @@ def _check(programs: Sequence[str]) -> list[str | None]:
             "pythonVersion": ".".join(platform.python_version_tuple()[:2]),
         }
         (folder / "pyrightconfig.json").write_text(json.dumps(settings), encoding="utf-8")
-        report = _run(folder, START_TIMEOUT_S + PROGRAM_TIMEOUT_S * len(programs))
+        report = _run(folder, num_threads, START_TIMEOUT_S + PROGRAM_TIMEOUT_S * len(programs))
     if report["summary"]["filesAnalyzed"] != len(programs):
         raise _CheckerError(f"{report['summary']['filesAnalyzed']} of {len(programs)} files were checked")
     first: dict[str, str] = {}
@@ -96,9 +100,10 @@ def _check(programs: Sequence[str]) -> list[str | None]:
     return [first.get(file.name) for file in files]
 
 
-def _run(folder: Path, timeout_s: float) -> dict[str, Any]:
+def _run(folder: Path, num_threads: int, timeout_s: float) -> dict[str, Any]:
     command = [sys.executable, "-m", "basedpyright", "--outputjson", "--level", "error"]
     command += ["--pythonpath", sys.executable, "--project", str(folder)]
+    command += ["--threads", str(num_threads)] if num_threads > 1 else []
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=folder)
     except subprocess.TimeoutExpired as error:

@@ -3,9 +3,11 @@
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +178,33 @@ def test_a_pool_that_breaks_between_two_results_loses_nothing() -> None:
         worker.join()
     time.sleep(0.5)  # the pool notices on a thread of its own
     assert [*first, *results] == list(range(2000))
+
+
+def killed(name: str, folder: Path, is_under_way: Callable[[], bool], *options: str, cache: Path) -> None:
+    """Start a stage, and kill its process the moment that its work has begun and is not done."""
+    command = [sys.executable, "-m", f"stages.{name}", "--params", str(folder / "params.yaml")]
+    command += ["--out", str(folder / name), "--metrics", str(folder / f"{name}.json"), *options]
+    process = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, "DVC_ROOT": str(cache)})
+    while process.poll() is None and not is_under_way():
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("name", ["collect_seeds", "filter_seeds"])
+def test_a_killed_stage_gives_the_same_rows_when_it_is_run_again(run: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "params.yaml").write_bytes((run / "params.yaml").read_bytes())
+    options = ["--seeds", f"{run}/collect_seeds/seeds.parquet"] if name == "filter_seeds" else []
+    started = time.monotonic()
+
+    def is_under_way() -> bool:
+        if name == "collect_seeds":
+            return time.monotonic() - started > 1.5
+        return (tmp_path / name / ".dropped.parquet.parts" / "no_docstring").exists()
+
+    killed(name, tmp_path, is_under_way, *options, cache=tmp_path)
+    assert not (tmp_path / name / "seeds.parquet").exists()
+    assert stage(name, tmp_path, *options, DVC_ROOT=str(tmp_path)).returncode == 0
+    for file in sorted((run / name).iterdir()):
+        assert (tmp_path / name / file.name).read_bytes() == file.read_bytes()
+    assert {path.name for path in (tmp_path / name).iterdir()} == {path.name for path in (run / name).iterdir()}

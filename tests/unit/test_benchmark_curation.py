@@ -3,10 +3,13 @@
 import pytest
 
 from benchmarks.curation.exactness import compare, similar_pairs
+from benchmarks.curation.extraction import Extraction
 from benchmarks.curation.extraction import measure as measure_extraction
 from benchmarks.curation.functions import repeated
 from benchmarks.curation.growing import exponent
-from benchmarks.curation.systems import datasketch_loop, ours
+from benchmarks.curation.plan import plan
+from benchmarks.curation.planted import Hidden
+from benchmarks.curation.systems import Measured, datasketch_loop, ours
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve"
 TEXTS = [WORDS, WORDS + " thirteen", "something else that is not like the others at all", WORDS.upper()]
@@ -51,3 +54,19 @@ def test_extraction_counts_functions_of_both_ways(tmp_path) -> None:
     own, walk = measure_extraction([path])
     assert (own.num_files, walk.num_functions) == (1, 1)
     assert own.num_functions >= 1
+
+
+def test_a_plan_multiplies_what_was_measured() -> None:
+    grown = [Measured("ours", 1_000_000, 400.0, 2048.0, frozenset())]
+    extraction = Extraction("ours", num_files=100, num_functions=500, seconds=1.0)
+    hidden = Hidden(1, [], 1, {}, {}, rows_per_second=1000.0, index_s=1.0)
+    needs = plan(
+        5_000_000, 2_000_000, grown=grown, exponent=1.0, extraction=extraction, hidden=hidden, typed_per_second=25.0,
+        num_cores=2,
+    )  # fmt: skip
+    hours = {need.step: need.core_hours for need in needs}
+    assert hours["extraction"] == pytest.approx(5_000_000 / 500 / 3600)
+    assert hours["types"] == pytest.approx(5_000_000 / 25 / 3600)
+    assert hours["near-duplicates of seeds"] == pytest.approx(5 * 400 * 2 / 3600)
+    assert max(need.memory_gib for need in needs) == pytest.approx(10.0)
+    assert hours["decontamination of responses"] == pytest.approx(2_000_000 / 1000 / 3600)
