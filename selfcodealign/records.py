@@ -304,7 +304,7 @@ def _cast(path: Path, batch: pa.RecordBatch, record: type[Any], schema: pa.Schem
 
 
 def _from_plain(record: type[RecordT], row: dict[str, Any]) -> RecordT:
-    hints = _hints(record)
+    hints = _hints(typing.cast(Hashable, record))
     return record(**{name: _value(hints[name], value) for name, value in row.items()})
 
 
