@@ -200,7 +200,7 @@ def test_a_killed_stage_gives_the_same_rows_when_it_is_run_again(run: Path, tmp_
     def is_under_way() -> bool:
         if name == "collect_seeds":
             return time.monotonic() - started > 1.5
-        return (tmp_path / name / ".dropped.parquet.parts" / "no_docstring").exists()
+        return (tmp_path / ".filter_seeds.tmp" / ".dropped.parquet.parts" / "no_docstring").exists()
 
     killed(name, tmp_path, is_under_way, *options, cache=tmp_path)
     assert not (tmp_path / name / "seeds.parquet").exists()
