@@ -228,6 +228,20 @@ class Sandbox(Section):
     num_workers: NonNegative = Field(default=0, description="programs at the same time; 0: one a core")
 
 
+class Workers(Section):
+    """Where curation runs in parallel: reading, extracting, filtering, hashing and comparing rows."""
+
+    kind: Literal["processes", "ray"] = Field(
+        default="processes", description="processes: of this machine; ray: a Ray cluster; the rows are the same"
+    )
+    num_workers: NonNegative = Field(default=0, description="at the same time; 0: one a core of machine or cluster")
+    ray_address: str | None = Field(
+        default=None,
+        description="ray only: host:port of the cluster's head, auto for the one that runs here; null: this machine's"
+        " cores as a cluster that ends with the stage",
+    )
+
+
 class ValidateResponses(Section):
     """What is measured of the responses that pass."""
 
@@ -317,6 +331,7 @@ class Params(Section):
     seed: int = Field(ge=0, description="every draw of the run derives from it and the row's id")
     engine: Engine
     sandbox: Sandbox
+    workers: Workers = Field(default=Workers(), description="where seeds and pairs are worked on in parallel")
     import_model: ImportModel
     import_benchmarks: ImportBenchmarks
     collect_seeds: CollectSeeds

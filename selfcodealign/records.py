@@ -7,10 +7,12 @@ same ids on every machine, and each row names its parent's id: that chain is the
 
 import dataclasses
 import hashlib
+import itertools
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +23,8 @@ from selfcodealign.errors import InputError
 from selfcodealign.files import replaced
 
 ID_HEX_DIGITS = 20
+ROWS_PER_GROUP = 65_536
+ROWS_PER_BATCH = 4096
 
 
 def row_id(*parts: object) -> str:
@@ -236,7 +240,7 @@ def write_rows(path: Path, rows: Iterable[Any], record: type[Any]) -> int:
 
     Args:
         path: the file to write; its folder is made.
-        rows: instances of `record`, in the order in which they are to be read back.
+        rows: instances of `record`, in the order in which they are to be read back; a bounded number is held.
         record: the record class; its schema is the file's.
 
     Returns:
@@ -245,13 +249,19 @@ def write_rows(path: Path, rows: Iterable[Any], record: type[Any]) -> int:
     Raises:
         InputError: the file cannot be written (no space, no permission).
     """
-    listed = [dataclasses.asdict(row) for row in rows]
-    table = pa.Table.from_pylist(listed, schema=arrow_schema(record))
-    with replaced(path) as temporary, pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+    iterator = iter(rows)
+    num_rows = 0
+    with replaced(path) as temporary, pq.ParquetWriter(temporary, arrow_schema(record), compression="zstd") as writer:
         # No row group rather than an empty one, at which `datasets` fails.
-        if listed:
-            writer.write_table(table)
-    return len(listed)
+        while group := list(itertools.islice(iterator, ROWS_PER_GROUP)):
+            writer.write_table(rows_table(group, record))
+            num_rows += len(group)
+    return num_rows
+
+
+def rows_table(rows: Sequence[Any], record: type[Any]) -> pa.Table:
+    """Rows as an Arrow table with the schema of their record class."""
+    return pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=arrow_schema(record))
 
 
 def read_rows(path: Path, record: type[RecordT]) -> list[RecordT]:
@@ -260,28 +270,47 @@ def read_rows(path: Path, record: type[RecordT]) -> list[RecordT]:
     Raises:
         InputError: the file is missing, corrupt, or has other columns than `record`.
     """
+    return list(scan_rows(path, record))
+
+
+def scan_rows(path: Path, record: type[RecordT]) -> Iterator[RecordT]:
+    """Read the rows of a Parquet file that `write_rows` wrote, a bounded number at a time.
+
+    Raises:
+        InputError: the file is missing, corrupt, or has other columns than `record`.
+    """
     schema = arrow_schema(record)
     try:
-        table = pq.read_table(path, partitioning=None)
+        with pq.ParquetFile(path) as file:
+            missing = [name for name in schema.names if name not in file.schema_arrow.names]
+            if missing:
+                raise InputError(f"{path} is no {record.__name__} table: columns {', '.join(missing)} are missing")
+            for batch in file.iter_batches(ROWS_PER_BATCH, columns=schema.names):
+                for row in _cast(path, batch, record, schema):
+                    yield _from_plain(record, row)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; run the stage that makes it (`dvc repro`)") from error
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             f"{path} is not a readable Parquet file ({_first_line(error)}); remake it with `dvc repro`"
         ) from error
-    missing = [name for name in schema.names if name not in table.column_names]
-    if missing:
-        raise InputError(f"{path} is no {record.__name__} table: columns {', '.join(missing)} are missing")
+
+
+def _cast(path: Path, batch: pa.RecordBatch, record: type[Any], schema: pa.Schema) -> list[dict[str, Any]]:
     try:
-        rows = table.select(schema.names).cast(schema).to_pylist()
+        return list(pa.Table.from_batches([batch]).select(schema.names).cast(schema).to_pylist())
     except (pa.ArrowException, ValueError) as error:
         raise InputError(f"{path} is no {record.__name__} table: {_first_line(error)}") from error
-    return [_from_plain(record, row) for row in rows]
 
 
 def _from_plain(record: type[RecordT], row: dict[str, Any]) -> RecordT:
-    hints = typing.get_type_hints(record)
+    hints = _hints(typing.cast(Hashable, record))
     return record(**{name: _value(hints[name], value) for name, value in row.items()})
+
+
+@cache
+def _hints(record: Hashable) -> dict[str, Any]:
+    return typing.get_type_hints(record)
 
 
 def _value(hint: Any, value: Any) -> Any:

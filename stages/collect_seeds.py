@@ -18,7 +18,7 @@ def main(
     params_path: Annotated[Path, typer.Option("--params", help="the params file")] = Path("params.yaml"),
     out: Annotated[Path, typer.Option(help="folder for the seeds and the dropped rows")] = Path("data") / NAME,
     metrics: Annotated[Path, typer.Option(help="metrics file")] = Path("metrics") / f"{NAME}.json",
-    num_workers: Annotated[int, typer.Option(min=0, help="processes; 0: one a core; the rows do not depend on it")] = 0,
+    num_workers: Annotated[int, typer.Option(min=0, help="in place of workers.num_workers of the params")] = 0,
 ) -> None:
     """Collect functions of permissively licensed code: the root of every training pair.
 
@@ -34,7 +34,7 @@ def main(
             sources_of(settings, cache_folder()),
             max_functions=settings.max_functions,
             seed=params.seed,
-            num_workers=num_workers or None,
+            workers=params.workers.model_copy(update={"num_workers": num_workers or params.workers.num_workers}),
         )
         with replaced_folder(out) as folder:
             write_rows(folder / "seeds.parquet", found.seeds, Seed)

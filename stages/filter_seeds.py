@@ -8,21 +8,23 @@ from typing import Annotated
 
 import typer
 
-from selfcodealign.curation import write_hits
+from selfcodealign.curation import Decontaminator, write_hits
+from selfcodealign.dropped_rows import dropped_rows
 from selfcodealign.files import replaced_folder
 from selfcodealign.journal import open_journal
 from selfcodealign.params import Params, load_params
-from selfcodealign.records import Seed, derived_seed, read_rows
+from selfcodealign.records import Seed, derived_seed, scan_rows, write_rows
 from selfcodealign.seeds import (
     JUDGE_MAX_NEW_TOKENS,
-    BenchmarkTexts,
+    FilterReason,
     Judge,
     Smoke,
+    TypeCheck,
     filter_seeds,
     model_judge,
     smoke_errors,
 )
-from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run, write_step
+from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
 
 NAME = "filter_seeds"
 
@@ -47,24 +49,31 @@ def main(
     (by type_checker), smoke (in the sandbox), near-duplicates (MinHash-LSH), the model as a judge. The cheap ones see
     every function; the last four see functions in the order of the draw until max_seeds are found. Dropped rows are
     counted by reason and kept in dropped.parquet; decontamination.jsonl lists which benchmark's task each of them held.
+    What type checker, sandbox and judge said is journalled: a run that was killed does not ask them again.
     """
     params = load_params(params_path)
     settings = params.filter_seeds
     with stage_run(NAME, metrics) as run, _smoke(params, run) as smoke:
-        texts = _benchmark_texts(benchmarks, params) if settings.benchmark_text else None
-        result = filter_seeds(
-            read_rows(seeds_path, Seed),
-            settings,
-            seed=params.seed,
-            benchmarks=texts,
-            judge=_judge(params, model, run) if settings.judge else None,
-            smoke=smoke,
-        )
         with replaced_folder(out) as folder:
-            write_step(run, folder / "seeds.parquet", result.seeds, Seed, result.dropped)
-            write_hits(folder / "decontamination.jsonl", texts.hits if texts is not None else [])
+            with (
+                dropped_rows(folder / "dropped.parquet", FilterReason) as drop,
+                open_journal(cache_folder() / "types.sqlite") as journal,
+            ):
+                result = filter_seeds(
+                    scan_rows(seeds_path, Seed),
+                    settings,
+                    seed=params.seed,
+                    benchmarks=_benchmark_texts(benchmarks, params) if settings.benchmark_text else None,
+                    judge=_judge(params, model, run) if settings.judge else None,
+                    type_check=TypeCheck(settings.type_checker, journal, params.workers),
+                    smoke=smoke,
+                    workers=params.workers,
+                    on_drop=drop,
+                )
+            write_rows(folder / "seeds.parquet", result.seeds, Seed)
+            write_hits(folder / "decontamination.jsonl", result.hits)
         run.rows(
-            rows_in=len(result.seeds) + len(result.dropped), rows_out=len(result.seeds), dropped=dict(result.counts)
+            rows_in=len(result.seeds) + result.counts.total(), rows_out=len(result.seeds), dropped=dict(result.counts)
         )
         run.record(
             checked=dict(result.checked),
@@ -72,11 +81,11 @@ def main(
         )
 
 
-def _benchmark_texts(folder: Path, params: Params) -> BenchmarkTexts:
+def _benchmark_texts(folder: Path, params: Params) -> Decontaminator:
     from selfcodealign.evaluation import load_all_texts
 
     root = Path(os.environ.get("DVC_ROOT", "."))
-    return BenchmarkTexts(load_all_texts(folder, [root / name for name in params.import_benchmarks.folders]))
+    return Decontaminator(load_all_texts(folder, [root / name for name in params.import_benchmarks.folders]))
 
 
 @contextmanager

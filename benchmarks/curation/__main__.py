@@ -34,14 +34,21 @@ def everything(
         int, typer.Option(min=1, help="Functions for the type checkers; 2048: one batch of the stage.")
     ] = (2_048),
     jaccard: Annotated[float, typer.Option(min=0.1, max=0.99, help="Similarity of near-duplicates.")] = 0.7,
+    plan_functions: Annotated[int, typer.Option(min=1, help="Functions of the run that is planned.")] = 5_000_000,
+    plan_responses: Annotated[int, typer.Option(min=1, help="Responses of the run that is planned.")] = 2_400_000,
+    plan_cores: Annotated[int, typer.Option(min=1, help="Cores of the run that is planned.")] = 64,
+    plan_price: Annotated[float, typer.Option(min=0.0, help="Price of a core for an hour.")] = 0.05,
 ) -> None:
     """Time, memory and exactness of near-duplicate removal, hidden copies of benchmarks, extraction, type checkers.
+
+    From what it measures it works out what a large run needs, and prints that plan.
 
     The last line is JSON; `near_duplicates_vs_datasketch` is datasketch's time over ours: above 1, ours is faster.
     """
     if context.invoked_subcommand is not None:
         return
     from benchmarks.curation import exactness, extraction, functions, growing, tables, type_checkers
+    from benchmarks.curation import plan as planning
     from benchmarks.curation.planted import hide_and_seek
     from benchmarks.curation.systems import SYSTEMS, measure, write_texts
     from benchmarks.curation.texts import benchmark_texts
@@ -66,6 +73,18 @@ def everything(
     tables.show_extraction(extracted)
     checked = type_checkers.compare(type_checkers.candidates(typed), num_threads=1)
     tables.show_types(checked)
+    types = checked[type_checkers.MEASURE]
+    needs = planning.plan(
+        plan_functions,
+        plan_responses,
+        grown=grown,
+        exponent=exponent,
+        extraction=extracted[0],
+        hidden=hidden,
+        typed_per_second=len(types.errors) / types.cpu_s,
+        num_cores=os.cpu_count() or 1,
+    )
+    tables.show_plan(needs, plan_cores, plan_price)
     _end_with(
         {
             "near_duplicates_vs_datasketch": round(measured["datasketch"].seconds / measured["ours"].seconds, 2),
@@ -81,6 +100,8 @@ def everything(
             "clean_flagged": round(hidden.clean_flagged, 5),
             "files_per_second": round(extracted[0].num_files / extracted[0].seconds, 1),
             **type_checkers.keys(checked),
+            "plan_core_hours": {need.step: round(need.core_hours, 2) for need in needs},
+            "plan_memory_gib": round(max(need.memory_gib for need in needs), 1),
             "num_cores": os.cpu_count(),
             "python": platform.python_version(),
         }

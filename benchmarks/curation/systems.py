@@ -48,8 +48,9 @@ class Measured:
 def ours(texts: Sequence[str], jaccard: float) -> frozenset[int]:
     """This project's way."""
     from selfcodealign.curation import near_duplicates
+    from selfcodealign.params import Workers
 
-    found = near_duplicates(texts, jaccard=jaccard, num_perm=NUM_PERM, ngram=NGRAM, num_workers=os.cpu_count() or 1)
+    found = near_duplicates(texts, jaccard=jaccard, num_perm=NUM_PERM, ngram=NGRAM, workers=Workers())
     return frozenset(index for index, first in enumerate(found) if first is None)
 
 

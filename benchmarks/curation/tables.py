@@ -8,6 +8,7 @@ from rich.table import Table
 
 from benchmarks.curation.exactness import Exactness
 from benchmarks.curation.extraction import Extraction
+from benchmarks.curation.plan import Need
 from benchmarks.curation.planted import Hidden
 from benchmarks.curation.systems import Measured
 from benchmarks.curation.type_checkers import MEASURE, Checked, disagreement
@@ -134,6 +135,27 @@ def show_types(checked: Mapping[TypeCheckerName, Checked]) -> None:
 
 def _most_common(rules: Counter[str]) -> str:
     return ", ".join(f"{rule} {count}" for rule, count in rules.most_common(MAX_RULES))
+
+
+def show_plan(needs: Sequence[Need], num_cores: int, price: float) -> None:
+    """Print what a large run needs on so many cores, at a price of a core for an hour."""
+    total = sum(need.core_hours for need in needs)
+    table = _table(
+        f"a run of this size, from the rates above: {total:.0f} core-hours, {total / num_cores:.1f} h on {num_cores}"
+        f" cores, {total * price:.2f} at {price:g} a core-hour",
+        "step",
+        ("rows", "core-hours", f"h on {num_cores} cores", "memory, GiB", "spread over machines"),
+    )
+    for need in needs:
+        table.add_row(
+            need.step,
+            f"{need.num_rows:,}",
+            f"{need.core_hours:.1f}",
+            f"{need.core_hours / num_cores:.2f}",
+            f"{need.memory_gib:.1f}" if need.memory_gib else "bounded",
+            "yes" if need.is_spread else "hashing only",
+        )
+    _print(table)
 
 
 def _table(title: str, first: str, columns: Sequence[str]) -> Table:

@@ -55,6 +55,7 @@ class CardFacts:
         dropped: dropped responses by reason.
         benchmarks: tasks that the rows were compared with, by benchmark.
         hits: what decontamination found and removed.
+        absent_benchmarks: those that were asked for and could not be compared with, for want of their files.
         settings: the settings of the selection, by name.
     """
 
@@ -63,6 +64,7 @@ class CardFacts:
     benchmarks: Mapping[str, int]
     hits: Sequence[Hit]
     settings: Mapping[str, object]
+    absent_benchmarks: Sequence[str] = ()
 
 
 def write_card(folder: Path, examples: Sequence[Example], facts: CardFacts) -> None:
@@ -137,6 +139,7 @@ def _front_matter(examples: Sequence[Example], num_bytes: int) -> str:
 def _body(examples: Sequence[Example], facts: CardFacts, data: bytes) -> str:
     hits = most_frequent(f"{hit.benchmark}, {hit.how.value}" for hit in facts.hits)
     compared = ", ".join(f"{name} ({count} tasks)" for name, count in facts.benchmarks.items())
+    absent = ", ".join(facts.absent_benchmarks)
     kinds = most_frequent(f"{example.category}, {example.difficulty}" for example in examples)
     sections = [
         f"# {NAME}",
@@ -157,6 +160,7 @@ def _body(examples: Sequence[Example], facts: CardFacts, data: bytes) -> str:
         f"Every answer that got so far was compared with {compared or 'no benchmark'}: sentences and lines of prompts, "
         f"bodies of solutions, word 10-grams, and syntax trees without names. {len({hit.id for hit in facts.hits})} "
         "answers were removed; `decontamination.jsonl` lists what each of them matched.",
+        *([f"**Not compared**, for want of their files: {absent}."] if absent else []),
         *([_table(("benchmark, way", "hits"), hits.items())] if hits else []),
         _section("Settings", ("setting", "value"), facts.settings.items()),
         "## Checksum",

@@ -62,6 +62,11 @@ class Hit:
     how: How
     matched: str
 
+    @property
+    def described(self) -> str:
+        """What was found, on one line: benchmark, task, way and match."""
+        return f"{self.benchmark} {self.task_id}: {self.how.value}: {self.matched}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecontaminationSettings:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from selfcodealign.curation.source_check import SourceState, check_source
 from selfcodealign.errors import InputError
@@ -137,6 +136,9 @@ def _rows(path: Path, matches: pc.Expression, columns: list[str] | None = None) 
     """The matching rows of a table; none if the stage has not run."""
     if not path.is_file():
         return []
+    # Brings pandas along, which no worker of curation needs.
+    import pyarrow.dataset as ds
+
     try:
         return list(ds.dataset(path, format="parquet").to_table(filter=matches, columns=columns).to_pylist())
     except (pa.ArrowException, OSError, ValueError) as error:

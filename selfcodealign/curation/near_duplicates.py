@@ -5,11 +5,7 @@ is chosen for recall, because every candidate pair is verified and a false candi
 depends on the order of the texts (but for which of a cluster represents it), or on the number of workers.
 """
 
-import itertools
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +13,8 @@ import numpy.typing as npt
 from selfcodealign.curation.bands import BandKeys, band_keys, rows_per_band
 from selfcodealign.curation.normalised_code import normalised_words
 from selfcodealign.curation.shingles import CHUNK_TEXTS, HASH_BITS, Offsets, Shingler, Shingles, Words, joined, words_of
+from selfcodealign.parallel import ALONE, ordered_map
+from selfcodealign.params import Workers
 
 VERIFIED_TOGETHER = 16_384
 # Up to here the start of the processes costs more than it saves.
@@ -34,7 +32,7 @@ def near_duplicates(
     ngram: int = 5,
     ids: Sequence[str] | None = None,
     words: Words = words_of,
-    num_workers: int = 1,
+    workers: Workers = ALONE,
 ) -> list[int | None]:
     """Find the texts that nearly repeat another one.
 
@@ -49,8 +47,8 @@ def near_duplicates(
         num_perm: hash permutations of a MinHash sketch.
         ngram: words of an n-gram.
         ids: distinct ids of the texts: the smallest of a cluster represents it, whatever the order of the texts.
-        words: what cuts a text into words; a function of a module if there are several workers.
-        num_workers: processes that hash texts, if there are more than 50,000 texts.
+        words: what cuts a text into words; a function of a module unless one worker hashes.
+        workers: where texts are hashed, if there are more than 50,000.
 
     Returns:
         For each text the index of the text that represents it, or None if the text is kept.
@@ -63,7 +61,7 @@ def near_duplicates(
     if not 0.0 <= jaccard <= 1.0 or num_perm < 1 or ngram < 1:
         raise ValueError(f"jaccard {jaccard}, num_perm {num_perm} or ngram {ngram} is out of range")
     band_rows = rows_per_band(jaccard, num_perm) if 0.0 < jaccard < 1.0 else None
-    shingles, keys = _hashed(texts, partial(_Hasher, ngram, words, num_perm, band_rows), num_workers)
+    shingles, keys = _hashed(texts, _Hasher(ngram, words, num_perm, band_rows), workers)
     labels = _Clusters(len(texts))
     if jaccard == 0.0:
         labels.join(np.zeros(len(texts), np.int64), np.arange(len(texts)))
@@ -75,7 +73,7 @@ def near_duplicates(
 
 
 def near_duplicate_code(
-    codes: Sequence[str], *, jaccard: float, normalised_jaccard: float | None, num_workers: int = 1
+    codes: Sequence[str], *, jaccard: float, normalised_jaccard: float | None, workers: Workers = ALONE
 ) -> list[int | None]:
     """Find the code that nearly repeats an earlier one: as text or, if asked for, in normal form.
 
@@ -84,7 +82,7 @@ def near_duplicate_code(
         jaccard: similarity of the texts from which two are near-duplicates.
         normalised_jaccard: the same for the normal form, in which names, layout, comments, docstrings and
             annotations do not count; None: the normal form is not compared.
-        num_workers: processes, where there is much to hash.
+        workers: where texts are hashed, if there are many.
 
     Returns:
         For each code the index of the one that represents it, always a smaller one, or None if it is kept. Those that
@@ -93,12 +91,12 @@ def near_duplicate_code(
     Raises:
         ValueError: a similarity is not in 0 to 1.
     """
-    found = near_duplicates(codes, jaccard=jaccard, num_workers=num_workers)
+    found = near_duplicates(codes, jaccard=jaccard, workers=workers)
     if normalised_jaccard is None:
         return found
     kept = [index for index, first in enumerate(found) if first is None]
     alike = near_duplicates(
-        [codes[index] for index in kept], jaccard=normalised_jaccard, words=normalised_words, num_workers=num_workers
+        [codes[index] for index in kept], jaccard=normalised_jaccard, words=normalised_words, workers=workers
     )
     twins = {index: kept[first] for index, first in zip(kept, alike, strict=True) if first is not None}
     return [twins.get(index if first is None else first, first) for index, first in enumerate(found)]
@@ -115,7 +113,7 @@ def _representatives(roots: Labels, ids: Sequence[str] | None) -> list[int | Non
 
 
 class _Hasher:
-    """Hashes chunks of texts; one a process, for its vocabulary."""
+    """Hashes chunks of texts; each process has one, with its own vocabulary."""
 
     def __init__(self, ngram: int, words: Words, num_perm: int, band_rows: int | None) -> None:
         self._shingler = Shingler(ngram, words)
@@ -129,38 +127,18 @@ class _Hasher:
         return shingles, band_keys(shingles, self._num_perm, self._band_rows)
 
 
-class _Worker:
-    """The hasher of this process."""
-
-    hasher: _Hasher
-
-    @classmethod
-    def start(cls, make: "partial[_Hasher]") -> None:
-        cls.hasher = make()
-
-    @classmethod
-    def hashed(cls, texts: Sequence[str]) -> tuple[Shingles, BandKeys]:
-        return cls.hasher(texts)
-
-
-def _hashed(texts: Sequence[str], make: "partial[_Hasher]", num_workers: int) -> tuple[Shingles, BandKeys]:
+def _hashed(texts: Sequence[str], hasher: _Hasher, workers: Workers) -> tuple[Shingles, BandKeys]:
     """N-gram sets and band keys of all texts, in their order."""
     chunks = (texts[start : start + CHUNK_TEXTS] for start in range(0, len(texts), CHUNK_TEXTS))
-    if num_workers == 1 or len(texts) <= INLINE_TEXTS:
-        parts = list(map(make(), chunks))
-    else:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(num_workers, context, initializer=_Worker.start, initargs=(make,)) as pool:
-            parts = list(itertools.chain.from_iterable(pool.map(_Worker.hashed, batch) for batch in _batches(chunks)))
+    parts = list(
+        ordered_map(hasher, chunks, workers=workers, chunk_items=1, inline_items=max(INLINE_TEXTS // CHUNK_TEXTS, 1))
+    )
     if not parts:
         return joined([]), np.empty((0, 0), np.uint32)
-    return joined([part for part, _ in parts]), np.concatenate([keys for _, keys in parts])
-
-
-def _batches(chunks: Iterator[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
-    """A bounded number of chunks at a time: what is sent to the workers is held twice."""
-    while batch := list(itertools.islice(chunks, 16)):
-        yield batch
+    keys = [part_keys for _, part_keys in parts]
+    shingles = joined([part for part, _ in parts])
+    parts.clear()  # half of the memory, before the keys are put together
+    return shingles, np.concatenate(keys)
 
 
 def _join_equal(shingles: Shingles, labels: "_Clusters") -> None:

@@ -33,11 +33,14 @@ def publish(source: Path, destination: Path, *, rows_per_shard: int = ROWS_PER_S
         The shards, in the order of the rows.
 
     Raises:
-        InputError: the source is not whole, or the destination is not empty or cannot be written.
+        InputError: the source is not whole or has no pairs, or the destination is not empty or cannot be written.
     """
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise InputError(f"{destination} is not empty; name a new folder")
-    check_rows(source / EXAMPLES_FILE)
+    if check_rows(source / EXAMPLES_FILE) == 0:
+        raise InputError(
+            f"{source} has no pairs, and `datasets` loads no table without rows; loosen select_examples and run again"
+        )
     shards = list(_write_shards(source / EXAMPLES_FILE, destination, rows_per_shard))
     licences = _licences(source / EXAMPLES_FILE)
     described = croissant(NAME, DESCRIPTION, licences, shards, arrow_schema(Example))
@@ -133,7 +136,7 @@ def push(folder: Path, repository: str, token: str, *, is_private: bool) -> str:
 
 def _write_shards(path: Path, destination: Path, rows_per_shard: int) -> Iterator[DataFile]:
     num_rows = pq.ParquetFile(path).metadata.num_rows
-    num_shards = max(1, -(-num_rows // rows_per_shard))
+    num_shards = -(-num_rows // rows_per_shard)
     rows = _batches(path, min(rows_per_shard, 4096))
     waiting: list[pa.RecordBatch] = []
     for number in range(num_shards):

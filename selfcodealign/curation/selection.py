@@ -8,7 +8,6 @@ task whose drawn response repeats another pair thus gets a second chance, and ne
 cost nothing.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,11 +17,14 @@ from selfcodealign.curation.exact_duplicates import whitespace_free_key
 from selfcodealign.curation.near_duplicates import near_duplicates
 from selfcodealign.curation.normalised_code import normalised_words, parse_python
 from selfcodealign.curation.policies import Rank, part_of, rank, shared_out, why_kept
-from selfcodealign.curation.response_rules import SelectionSettings, SelectReason, find_fault
+from selfcodealign.curation.response_check import JudgedResponse, ResponseCheck, crashed
+from selfcodealign.curation.response_rules import SelectionSettings, SelectReason
 from selfcodealign.curation.shingles import Words, words_of
 from selfcodealign.curation.syntax_rules import defined_names
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation import BenchmarkText
+from selfcodealign.parallel import ALONE, ordered_map
+from selfcodealign.params import Workers
 from selfcodealign.progress import progress
 from selfcodealign.records import (
     Agreement,
@@ -39,6 +41,9 @@ from selfcodealign.records import (
 )
 
 Parents = tuple[Instruction, Seed]
+
+# Responses up to which the start of processes costs more than it saves.
+INLINE_RESPONSES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ def select_examples(
     settings: SelectionSettings,
     strengths: Mapping[str, Strength] | None = None,
     agreements: Mapping[str, Agreement] | None = None,
+    workers: Workers = ALONE,
 ) -> Selection:
     """Select the training pairs. The order of the rows does not matter: every draw derives from ids.
 
@@ -120,6 +126,7 @@ def select_examples(
         settings: how pairs are selected.
         strengths: how strong the tests are, by response id; needed if the settings ask for it.
         agreements: how far responses agree with the others of their task, by response id; likewise.
+        workers: where responses are looked at and hashed.
 
     Returns:
         The pairs, the dropped responses and the benchmark hits; responses in = pairs + dropped.
@@ -137,10 +144,10 @@ def select_examples(
     parents = {response.id: _parents(response, instructions, seeds) for response in responses}
     outcome = _Outcome()
     measured = _Measured(verdicts, strengths, agreements)
-    candidates = _candidates(responses, measured, instructions, benchmarks, settings, outcome)
-    survivors = _one_task_each(candidates, instructions, settings, outcome)
+    candidates = _candidates(responses, measured, instructions, benchmarks, settings, outcome, workers)
+    survivors = _one_task_each(candidates, instructions, settings, outcome, workers)
     pool = Counter(candidate.task for candidate in survivors)
-    kept = sorted(_rounds(survivors, settings, outcome), key=lambda candidate: _drawn(candidate, settings))
+    kept = sorted(_rounds(survivors, settings, outcome, workers), key=lambda candidate: _drawn(candidate, settings))
     kept = _limited(kept, parents, settings, outcome)
     return Selection(
         examples=[
@@ -239,35 +246,37 @@ def _candidates(
     benchmarks: Sequence[BenchmarkText],
     settings: SelectionSettings,
     outcome: _Outcome,
+    workers: Workers,
 ) -> list[_Candidate]:
-    decontaminator = Decontaminator(benchmarks)
     candidates: list[_Candidate] = []
+    judged = (
+        JudgedResponse(
+            response,
+            measured.verdicts.get(response.id),
+            instructions[response.instruction_id].instruction,
+            measured.strengths.get(response.id),
+        )
+        for response in responses
+    )
+    check = ResponseCheck(settings, Decontaminator(benchmarks))
+    findings = ordered_map(check, judged, workers=workers, on_crash=crashed, inline_items=INLINE_RESPONSES)
     with progress("responses judged", len(responses)) as bar:
-        for response in responses:
-            verdict = measured.verdicts.get(response.id)
-            instruction = instructions[response.instruction_id].instruction
-            strength = measured.strengths.get(response.id)
-            fault = find_fault(response, verdict, instruction, settings, strength)
-            if fault is None:
-                hits = decontaminator.hits(response.id, "\n\n".join((instruction, response.response, response.tests)))
-                outcome.hits += hits
-                if hits:
-                    detail = f"{hits[0].benchmark} {hits[0].task_id}: {hits[0].how.value}: {hits[0].matched}"
-                    fault = (SelectReason.BENCHMARK_TEXT, detail)
-            if fault is None and verdict is not None:
-                candidates.append(_candidate(response, verdict, measured, settings))
-            elif fault is not None:
-                outcome.drop(response, *fault)
+        for response, finding in zip(responses, findings, strict=True):
+            outcome.hits += finding.hits
+            if finding.fault is None:
+                candidates.append(_candidate(response, measured, settings))
+            else:
+                outcome.drop(response, *finding.fault)
             bar.advance(note=f"{len(candidates)} left")
     return candidates
 
 
-def _candidate(response: Response, verdict: Verdict, measured: _Measured, settings: SelectionSettings) -> _Candidate:
+def _candidate(response: Response, measured: _Measured, settings: SelectionSettings) -> _Candidate:
     module = parse_python(response.code)
     strength, agreement = measured.strengths.get(response.id), measured.agreements.get(response.id)
     return _Candidate(
         response=response,
-        status=verdict.status,
+        status=measured.verdicts[response.id].status,
         key=whitespace_free_key(response.response),
         names=defined_names(module) if module is not None else frozenset(),
         rank=rank(response, strength, agreement, settings),
@@ -286,11 +295,13 @@ def _one_task_each(
     instructions: Mapping[str, Instruction],
     settings: SelectionSettings,
     outcome: _Outcome,
+    workers: Workers,
 ) -> list[_Candidate]:
     """Of each cluster of near-duplicate tasks the first drawn one; in drawn order."""
     ordered = sorted(candidates, key=lambda candidate: _drawn(candidate, settings))
     tasks = list(dict.fromkeys(candidate.task for candidate in ordered))
-    repeats = near_duplicates([instructions[task].instruction for task in tasks], jaccard=settings.jaccard)
+    texts = [instructions[task].instruction for task in tasks]
+    repeats = near_duplicates(texts, jaccard=settings.jaccard, workers=workers)
     like = {task: tasks[first] for task, first in zip(tasks, repeats, strict=True) if first is not None}
     for candidate in ordered:
         if candidate.task in like:
@@ -298,7 +309,9 @@ def _one_task_each(
     return [candidate for candidate in ordered if candidate.task not in like]
 
 
-def _rounds(ordered: Sequence[_Candidate], settings: SelectionSettings, outcome: _Outcome) -> list[_Candidate]:
+def _rounds(
+    ordered: Sequence[_Candidate], settings: SelectionSettings, outcome: _Outcome, workers: Workers
+) -> list[_Candidate]:
     """Let tasks put forward responses until each has a pair or no response left."""
     waiting: dict[str, list[_Candidate]] = {}
     for candidate in ordered:
@@ -309,7 +322,7 @@ def _rounds(ordered: Sequence[_Candidate], settings: SelectionSettings, outcome:
             batch = [queue.pop(0) for queue in waiting.values()]
         else:
             batch, waiting = list(ordered), {}
-        fresh = _unlike(kept, batch, settings, outcome)
+        fresh = _unlike(kept, batch, settings, outcome, workers)
         kept += fresh
         for candidate in fresh:
             for other in waiting.pop(candidate.task, []):
@@ -319,7 +332,11 @@ def _rounds(ordered: Sequence[_Candidate], settings: SelectionSettings, outcome:
 
 
 def _unlike(
-    kept: Sequence[_Candidate], batch: Sequence[_Candidate], settings: SelectionSettings, outcome: _Outcome
+    kept: Sequence[_Candidate],
+    batch: Sequence[_Candidate],
+    settings: SelectionSettings,
+    outcome: _Outcome,
+    workers: Workers,
 ) -> list[_Candidate]:
     """Those of a batch that repeat neither a kept pair nor one before them; the others are dropped."""
     keys = {candidate.key: candidate for candidate in kept}
@@ -348,7 +365,7 @@ def _unlike(
     for reason, text, jaccard, words in looks:
         rows = [*kept, *fresh]
         texts = [text(candidate.response) for candidate in rows]
-        repeats = near_duplicates(texts, jaccard=jaccard, words=words, num_workers=os.cpu_count() or 1)
+        repeats = near_duplicates(texts, jaccard=jaccard, words=words, workers=workers)
         fresh = []
         for candidate, first in list(zip(rows, repeats, strict=True))[len(kept) :]:
             if first is None:

@@ -12,6 +12,7 @@ from selfcodealign.evaluation.other_benchmarks import (
     OtherFile,
     find_others,
     load_all_texts,
+    read_others,
     texts_in,
     write_others,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "mean_pass_at_k",
     "newest_file",
     "pass_at_k",
+    "read_others",
     "read_passes",
     "read_samples",
     "texts_in",

@@ -7,17 +7,20 @@ was found is listed with its digest, so that a later stage reads the same text o
 import gzip
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from selfcodealign.errors import InputError, PrerequisiteError
+from selfcodealign.errors import InputError
 from selfcodealign.evaluation.benchmarks import BenchmarkText, load_benchmark_texts, task_docstring
 from selfcodealign.files import write_text
 
 OTHERS = "others.json"
+
+logger = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 Texts = tuple[str, str, str]
@@ -39,6 +42,19 @@ class OtherFile:
     file: str
     sha256: str
     tasks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """What was found of the benchmarks that are only compared with.
+
+    Attributes:
+        files: their files, by name and file.
+        absent: names of those of which there is no file: nothing was compared with them.
+    """
+
+    files: Sequence[OtherFile] = ()
+    absent: Sequence[str] = ()
 
 
 def _humaneval(row: Row) -> Texts:
@@ -106,33 +122,38 @@ OTHER_BENCHMARKS = tuple(_KINDS)
 """Names of the benchmarks whose files can be read."""
 
 
-def find_others(names: Sequence[str], folders: Sequence[Path]) -> list[OtherFile]:
+def find_others(names: Sequence[str], folders: Sequence[Path]) -> Others:
     """Find the files of benchmarks in some folders, searched recursively.
+
+    One line of the log names all that are absent, with the files that would do.
 
     Args:
         names: which of `OTHER_BENCHMARKS`.
         folders: those that do not exist are skipped.
 
     Returns:
-        Every file that belongs to one of the benchmarks, by name and file.
+        Every file that belongs to one of the benchmarks, and the names of those that have none.
 
     Raises:
         InputError: a file is not readable as that benchmark.
-        PrerequisiteError: there is no file of a benchmark; the message names the files that would do.
     """
     found: list[OtherFile] = []
+    absent: list[str] = []
     for name in dict.fromkeys(names):
         paths = {path.name: path for folder in reversed(folders) for path in _files(name, folder)}
         if not paths:
-            raise PrerequisiteError(
-                f"the data of {name} is in none of the folders {', '.join(map(str, folders)) or '(none set)'}: put"
-                f" {_KINDS[name][0]} (or .gz) into one of them, or drop {name} from import_benchmarks.others"
-            )
+            absent.append(name)
         for path in (paths[file] for file in sorted(paths)):
             data = path.read_bytes()
             tasks = sum(1 for _ in _texts(name, path.name, data))
             found.append(OtherFile(name=name, file=path.name, sha256=hashlib.sha256(data).hexdigest(), tasks=tasks))
-    return found
+    if absent:
+        logger.warning(
+            "NOT kept out of the training data, for want of their files in %s: %s; put them there and run again",
+            ", ".join(map(str, folders)) or "import_benchmarks.folders",
+            ", ".join(f"{name} ({_KINDS[name][0]})" for name in absent),
+        )
+    return Others(files=found, absent=absent)
 
 
 def texts_in(folder: Path) -> list[BenchmarkText]:
@@ -152,10 +173,26 @@ def texts_in(folder: Path) -> list[BenchmarkText]:
     ]
 
 
-def write_others(folder: Path, found: Sequence[OtherFile]) -> None:
+def write_others(folder: Path, others: Others) -> None:
     """List what was found beside the imported benchmarks; nothing is written if nothing was asked for."""
-    if found:
-        write_text(folder / OTHERS, json.dumps([asdict(file) for file in found], indent=2) + "\n")
+    if others != Others(files=[], absent=[]):
+        write_text(folder / OTHERS, json.dumps(asdict(others), indent=2) + "\n")
+
+
+def read_others(folder: Path) -> Others:
+    """What `write_others` listed; nothing if there is no list.
+
+    Raises:
+        InputError: the list is not readable.
+    """
+    path = folder / OTHERS
+    if not path.is_file():
+        return Others()
+    try:
+        listed = json.loads(path.read_bytes())
+        return Others(files=[OtherFile(**entry) for entry in listed["files"]], absent=listed["absent"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path} is not readable ({error}); rerun import_benchmarks") from error
 
 
 def load_all_texts(folder: Path, folders: Sequence[Path]) -> list[BenchmarkText]:
@@ -169,14 +206,7 @@ def load_all_texts(folder: Path, folders: Sequence[Path]) -> list[BenchmarkText]
         InputError: an imported benchmark is missing or changed, or a listed file is not in the folders any more.
     """
     texts = load_benchmark_texts(folder)
-    path = folder / OTHERS
-    if not path.is_file():
-        return texts
-    try:
-        listed = [OtherFile(**entry) for entry in json.loads(path.read_bytes())]
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{path} is not readable ({error}); rerun import_benchmarks") from error
-    for entry in listed:
+    for entry in read_others(folder).files:
         texts += _texts(entry.name, entry.file, _listed_bytes(entry, folders))
     return texts
 

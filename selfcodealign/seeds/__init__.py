@@ -3,10 +3,10 @@
 `collect_seeds` reads `Source`s and extracts whole functions; `filter_seeds` applies the method's quality filters.
 """
 
-from selfcodealign.seeds.benchmark_text import BenchmarkTexts
 from selfcodealign.seeds.collection import Collected, collect_seeds, sources_of
 from selfcodealign.seeds.extraction import extract_functions
 from selfcodealign.seeds.filters import Filtered, Smoke, filter_seeds
+from selfcodealign.seeds.journalled_types import TypeCheck
 from selfcodealign.seeds.judge import JUDGE_MAX_NEW_TOKENS, Judge, judge_messages, model_judge, parse_judgement
 from selfcodealign.seeds.licence_texts import licence_of_text
 from selfcodealign.seeds.licences import PermittedLicences, distribution_licence, licence_from_names, spdx_expression
@@ -28,7 +28,6 @@ from selfcodealign.seeds.type_check import type_errors
 
 __all__ = [
     "JUDGE_MAX_NEW_TOKENS",
-    "BenchmarkTexts",
     "CollectReason",
     "Collected",
     "DownloadedPackages",
@@ -46,6 +45,7 @@ __all__ = [
     "Source",
     "SourceFile",
     "StandardLibrary",
+    "TypeCheck",
     "collect_seeds",
     "distribution_licence",
     "extract_functions",

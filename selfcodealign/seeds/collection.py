@@ -1,19 +1,18 @@
 """From sources to seeds: every file read, every function extracted, everything left out counted by reason."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from selfcodealign.errors import InputError
-from selfcodealign.params import CollectSeeds
+from selfcodealign.parallel import ALONE, ordered_map
+from selfcodealign.params import CollectSeeds, Workers
 from selfcodealign.progress import progress
 from selfcodealign.records import Dropped, Seed
 from selfcodealign.seeds.draw import Draw
 from selfcodealign.seeds.extraction import extract_functions
 from selfcodealign.seeds.licences import PermittedLicences, spdx_expression
-from selfcodealign.seeds.parallel import ordered_map
 from selfcodealign.seeds.reasons import CollectReason
 from selfcodealign.seeds.sources import (
     DownloadedPackages,
@@ -103,9 +102,9 @@ def _assumed(key: str, licence: str | None) -> str | None:
 
 
 def collect_seeds(
-    sources: Sequence[Source], *, max_functions: int | None, seed: int, num_workers: int | None = None
+    sources: Sequence[Source], *, max_functions: int | None, seed: int, workers: Workers = ALONE
 ) -> Collected:
-    """Read all sources and extract their functions, over all cores.
+    """Read all sources and extract their functions.
 
     The result depends on the sources, `max_functions` and `seed` only, not on the number of workers.
 
@@ -113,7 +112,7 @@ def collect_seeds(
         sources: read one after the other.
         max_functions: functions kept, drawn by id; None keeps all.
         seed: the run's seed, for the draw.
-        num_workers: processes; None is one a core.
+        workers: where functions are extracted.
 
     Raises:
         InputError: a source is not what the settings say.
@@ -123,9 +122,7 @@ def collect_seeds(
     draw = Draw(seed, max_functions)
     seen: set[str] = set()
     with progress("collect seeds: files") as bar:
-        for item in ordered_map(
-            _extract, _items(sources), num_workers=num_workers or os.cpu_count() or 1, on_crash=_crashed
-        ):
+        for item in ordered_map(_extract, _items(sources), workers=workers, on_crash=_crashed):
             if isinstance(item, Skipped):
                 _count_skipped(result, item)
             else:

@@ -2,40 +2,40 @@
 
 SelfCodeAlign, section 3 (seed collection) and its appendix on quality filtering: 5.4 million functions with
 docstrings become 249 thousand.
+
+Time grows linearly with the number of functions, and memory with the number of those that pass the cheap filters.
 """
 
-import logging
-import os
+import itertools
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import partial
 
-from selfcodealign.params import FilterSeeds
+from selfcodealign.curation import Decontaminator, Hit, near_duplicate_code
+from selfcodealign.parallel import ALONE, ordered_map
+from selfcodealign.params import FilterSeeds, Workers
 from selfcodealign.progress import progress
 from selfcodealign.records import Dropped, Seed
-from selfcodealign.seeds.benchmark_text import BenchmarkTexts
 from selfcodealign.seeds.draw import in_draw_order
 from selfcodealign.seeds.judge import Judge
-from selfcodealign.seeds.names import COMPILER_ERRORS
-from selfcodealign.seeds.parsed import ParsedSeed, parse_seed
 from selfcodealign.seeds.reasons import FilterReason
-from selfcodealign.seeds.row_filters import text_filters, tree_filters
+from selfcodealign.seeds.row_check import RowFilters, crashed
 from selfcodealign.seeds.type_check import type_errors
 
-logger = logging.getLogger(__name__)
-
-# Fixed, and not taken from the number of cores: batches decide which rows are checked, so they are part of the result.
-MIN_BATCH = 64
-MAX_BATCH = 2048
-# Of the rows that reach the expensive filters, about this share passes them; only the number of batches depends on it.
+# The rows that the expensive filters see are part of the result, so they follow from the settings and the rows alone.
+MIN_LOOK = 64
+# Of those rows about this share passes.
 EXPECTED_PASS_SHARE = 0.5
+# A look takes in a quarter more rows at least: duplicates are sought among all rows so far, and this bounds the work.
+MIN_GROWTH = 0.25
+# Rows up to which the start of processes costs more than it saves.
+INLINE_ROWS = 4096
 
-RowT = TypeVar("RowT")
-TypeCheck = Callable[[Sequence[str]], list[str | None]]
-Smoke = Callable[[Sequence[Seed]], list[str | None]]
+TypeErrors = Callable[[Sequence[str]], Iterable[str | None]]
+Smoke = Callable[[Sequence[Seed]], Iterable[str | None]]
 NearDuplicates = Callable[[Sequence[str]], Sequence[int | None]]
 
 
@@ -45,17 +45,21 @@ class Filtered:
 
     Attributes:
         seeds: kept seeds, in the order of the draw.
-        dropped: one row for each seed that was not kept.
+        dropped: one row for each seed that was not kept, if they are kept in memory.
+        hits: benchmark texts that were found, in the order of the rows.
         checked: seeds that each filter looked at, by reason.
         counts: seeds that each filter dropped, by reason; filters that are on are there with 0.
-        seconds: wall time of each filter, by reason.
+        seconds: time of each filter, by reason; of the cheap ones the sum over all workers.
+        on_drop: takes each dropped row, which is then not kept in memory.
     """
 
     seeds: list[Seed] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
+    hits: list[Hit] = field(default_factory=list)
     checked: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    on_drop: Callable[[Dropped], None] | None = None
 
     @contextmanager
     def timed(self, reason: FilterReason, num_rows: int) -> Iterator[None]:
@@ -64,13 +68,13 @@ class Filtered:
         self.checked[reason] += num_rows
         self.counts.setdefault(reason, 0)
         yield
-        self.seconds[reason] = self.seconds.get(reason, 0.0) + time.monotonic() - started
+        self.seconds[reason] += time.monotonic() - started
 
     def drop(self, row: Seed, reason: FilterReason, detail: str | None, *, with_text: bool = True) -> None:
         """Count a row as dropped."""
         self.counts[reason] += 1
         place = f"{row.package} {row.file}:{row.first_line} {row.name}"
-        self.dropped.append(
+        (self.on_drop or self.dropped.append)(
             Dropped(
                 id=row.id,
                 parent_id="",
@@ -82,23 +86,26 @@ class Filtered:
 
 
 def filter_seeds(
-    seeds: Sequence[Seed],
+    seeds: Iterable[Seed],
     settings: FilterSeeds,
     *,
     seed: int,
-    benchmarks: BenchmarkTexts | None = None,
+    benchmarks: Decontaminator | None = None,
     judge: Judge | None = None,
     near_duplicates: NearDuplicates | None = None,
-    type_check: TypeCheck | None = None,
+    type_check: TypeErrors | None = None,
     smoke: Smoke | None = None,
+    workers: Workers = ALONE,
+    on_drop: Callable[[Dropped], None] | None = None,
 ) -> Filtered:
     """Apply the filters that are on.
 
     The cheap filters see every seed. The expensive ones (types, smoke, near-duplicates, judge) see seeds in the order
-    of the draw, batch after batch, until `settings.max_seeds` are found; the rest is counted as `beyond_max_seeds`.
+    of the draw, one look after the other, until `settings.max_seeds` are found; the rest is counted as
+    `beyond_max_seeds`. Neither the order of the seeds nor the workers change what is kept.
 
     Args:
-        seeds: candidates, with distinct ids.
+        seeds: candidates, with distinct ids; read once, a bounded number ahead.
         settings: the `filter_seeds` section of the params.
         seed: the run's seed, for the draw.
         benchmarks: texts of the evaluated benchmarks; needed if `settings.benchmark_text`.
@@ -107,6 +114,8 @@ def filter_seeds(
             of `selfcodealign.curation` at `settings.jaccard`.
         type_check: for programs, the first error of each, or None; default: `settings.type_checker`.
         smoke: for seeds, why each does not run, or None; needed if `settings.smoke`.
+        workers: where the cheap filters run, and near-duplicates are hashed.
+        on_drop: takes each dropped row, which is then not kept in memory.
 
     Returns:
         Kept and dropped seeds; together as many as came in.
@@ -121,24 +130,23 @@ def filter_seeds(
         raise ValueError("judge is on, but no judge was given")
     if settings.smoke and smoke is None:
         raise ValueError("smoke is on, but nothing to run seeds with was given")
-    result = Filtered()
-    candidates = _cheap(seeds, settings, benchmarks, result)
-    queue = list(in_draw_order((parsed.seed for parsed in candidates), seed))
+    result = Filtered(on_drop=on_drop)
+    filters = RowFilters(settings, benchmarks if settings.benchmark_text else None)
+    queue = list(in_draw_order(_passing(seeds, filters, workers, result), seed))
     expensive = _Expensive(
-        type_check=(type_check or _type_check(settings)) if settings.types else None,
+        type_check=(type_check or partial(type_errors, checker=settings.type_checker)) if settings.types else None,
         smoke=smoke if settings.smoke else None,
-        near_duplicates=(near_duplicates or _minhash(settings)) if settings.near_duplicates else None,
+        near_duplicates=(near_duplicates or _minhash(settings, workers)) if settings.near_duplicates else None,
         judge=judge if settings.judge else None,
         result=result,
     )
     num_checked = 0
     with progress("filter seeds: types, duplicates, judge", len(queue)) as bar:
         while num_checked < len(queue) and not _is_enough(expensive.kept, settings.max_seeds):
-            size = _batch_size(settings.max_seeds, len(expensive.kept))
-            batch = queue[num_checked : num_checked + size]
-            expensive.check(batch)
-            num_checked += len(batch)
-            bar.advance(len(batch), note=f"{len(expensive.kept)} seeds")
+            size = _look_size(settings.max_seeds, len(expensive.kept), num_checked)
+            look = queue[num_checked:] if size is None else queue[num_checked : num_checked + size]
+            expensive.check(look, lambda: bar.advance(note=f"{len(expensive.kept)} seeds"))
+            num_checked += len(look)
     expensive.settle()
     limit = len(expensive.kept) if settings.max_seeds is None else settings.max_seeds
     result.seeds = expensive.kept[:limit]
@@ -151,57 +159,39 @@ def _is_enough(kept: Sequence[Seed], max_seeds: int | None) -> bool:
     return max_seeds is not None and len(kept) >= max_seeds
 
 
-def _batch_size(max_seeds: int | None, num_kept: int) -> int:
+def _look_size(max_seeds: int | None, num_kept: int, num_checked: int) -> int | None:
+    """How many more rows the expensive filters see; None: all."""
     if max_seeds is None:
-        return MAX_BATCH
+        return None
     wanted = int((max_seeds - num_kept) / EXPECTED_PASS_SHARE)
-    return min(max(wanted, MIN_BATCH), MAX_BATCH)
+    return max(wanted, MIN_LOOK, int(num_checked * MIN_GROWTH))
 
 
-def _cheap(
-    seeds: Sequence[Seed], settings: FilterSeeds, benchmarks: BenchmarkTexts | None, result: Filtered
-) -> list[ParsedSeed]:
-    """The seeds that pass every filter that looks at one function alone, filter by filter."""
-    rows = _passing(list(seeds), text_filters(settings), lambda row: row, result)
-    parsed = []
-    for row in rows:
-        try:
-            parsed.append(parse_seed(row))
-        except COMPILER_ERRORS as error:
-            result.drop(row, FilterReason.TYPES, f"syntax: {' '.join(str(error).split())[:200]}")
-    checks = tree_filters(settings)
-    if settings.benchmark_text and benchmarks is not None:
-        checks.append((FilterReason.BENCHMARK_TEXT, benchmarks.check))
-    left = _passing(parsed, checks, lambda entry: entry.seed, result)
-    logger.info("filter seeds: %d of %d pass the cheap filters", len(left), len(seeds))
-    return left
-
-
-def _passing(
-    rows: list[RowT],
-    checks: Sequence[tuple[FilterReason, Callable[[RowT], str | None]]],
-    seed_of: Callable[[RowT], Seed],
-    result: Filtered,
-) -> list[RowT]:
-    """The rows that pass some filters, filter by filter, so that each has its own count and time."""
-    for reason, check in checks:
-        passed = []
-        with result.timed(reason, len(rows)):
-            for row in rows:
-                detail = check(row)
-                if detail is None:
-                    passed.append(row)
-                else:
-                    result.drop(seed_of(row), reason, detail)
-        rows = passed
-    return rows
+def _passing(seeds: Iterable[Seed], filters: RowFilters, workers: Workers, result: Filtered) -> Iterator[Seed]:
+    """The seeds that pass every filter that looks at one function alone."""
+    result.counts.update(dict.fromkeys(filters.reasons, 0))
+    num_left = 0
+    rows, looked_at = itertools.tee(seeds)
+    checks = ordered_map(filters, looked_at, workers=workers, on_crash=crashed, inline_items=INLINE_ROWS)
+    with progress("filter seeds: one by one") as bar:
+        for row, check in zip(rows, checks, strict=True):
+            result.checked.update(check.seconds.keys())
+            for reason, seconds in check.seconds.items():
+                result.seconds[reason] += seconds
+            result.hits += check.hits
+            if check.reason is None:
+                num_left += 1
+                yield row
+            else:
+                result.drop(row, check.reason, check.detail)
+            bar.advance(note=f"{num_left} left")
 
 
 @dataclass(slots=True)
 class _Expensive:
     """The filters that need a tool, other rows or a model. `kept`: what passes so far, in the order of the draw."""
 
-    type_check: TypeCheck | None
+    type_check: TypeErrors | None
     smoke: Smoke | None
     near_duplicates: NearDuplicates | None
     judge: Judge | None
@@ -211,19 +201,19 @@ class _Expensive:
     _duplicates: dict[str, Seed] = field(default_factory=dict)
     _judgements: dict[str, bool | None] = field(default_factory=dict)
 
-    def check(self, batch: Sequence[Seed]) -> None:
-        """Take one more batch and work out anew what is kept.
+    def check(self, look: Sequence[Seed], on_row: Callable[[], None]) -> None:
+        """Take some more rows and work out anew what is kept.
 
         Duplicates are sought among all rows so far, because a new row may join two groups that were apart.
         """
-        check_types = self.type_check
+        rows, check_types = look, self.type_check
         if check_types is not None:
-            batch = self._without_errors(
-                batch, FilterReason.TYPES, lambda rows: check_types([row.code for row in rows])
+            rows = self._without_errors(
+                rows, FilterReason.TYPES, lambda checked: check_types([row.code for row in checked]), on_row
             )
         if self.smoke is not None:
-            batch = self._without_errors(batch, FilterReason.DOES_NOT_RUN, self.smoke)
-        self._sound.extend(batch)
+            rows = self._without_errors(rows, FilterReason.DOES_NOT_RUN, self.smoke, lambda: None)
+        self._sound.extend(rows)
         unique = self._unique()
         self._ask_judge([row for row in unique if row.id not in self._judgements])
         self.kept = [row for row in unique if self._judgements.get(row.id, self.judge is None)]
@@ -240,14 +230,21 @@ class _Expensive:
                 self.result.drop(row, FilterReason.JUDGE_UNPARSED if is_unparsed else FilterReason.JUDGE_NO, None)
 
     def _without_errors(
-        self, batch: Sequence[Seed], reason: FilterReason, find_errors: Callable[[Sequence[Seed]], list[str | None]]
+        self,
+        rows: Sequence[Seed],
+        reason: FilterReason,
+        find_errors: Callable[[Sequence[Seed]], Iterable[str | None]],
+        on_row: Callable[[], None],
     ) -> list[Seed]:
-        with self.result.timed(reason, len(batch)):
-            errors = find_errors(batch)
-        for row, error in zip(batch, errors, strict=True):
-            if error is not None:
-                self.result.drop(row, reason, error)
-        return [row for row, error in zip(batch, errors, strict=True) if error is None]
+        left = []
+        with self.result.timed(reason, len(rows)):
+            for row, error in zip(rows, find_errors(rows), strict=True):
+                if error is None:
+                    left.append(row)
+                else:
+                    self.result.drop(row, reason, error)
+                on_row()
+        return left
 
     def _unique(self) -> list[Seed]:
         if self.near_duplicates is None:
@@ -267,23 +264,10 @@ class _Expensive:
         self.result.counts.setdefault(FilterReason.JUDGE_UNPARSED, 0)
 
 
-def _type_check(settings: FilterSeeds) -> TypeCheck:
-    def check(programs: Sequence[str]) -> list[str | None]:
-        num_threads = (os.cpu_count() or 1) if len(programs) > MAX_BATCH // 4 else 1
-        return type_errors(programs, checker=settings.type_checker, num_threads=num_threads)
-
-    return check
-
-
-def _minhash(settings: FilterSeeds) -> NearDuplicates:
+def _minhash(settings: FilterSeeds, workers: Workers) -> NearDuplicates:
     def duplicates(texts: Sequence[str]) -> Sequence[int | None]:
-        from selfcodealign.curation import near_duplicate_code
-
         return near_duplicate_code(
-            texts,
-            jaccard=settings.jaccard,
-            normalised_jaccard=settings.normalised_jaccard,
-            num_workers=os.cpu_count() or 1,
+            texts, jaccard=settings.jaccard, normalised_jaccard=settings.normalised_jaccard, workers=workers
         )
 
     return duplicates

@@ -3,10 +3,12 @@
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,7 +16,8 @@ import pytest
 import yaml
 
 from selfcodealign.errors import InputError
-from selfcodealign.params import TypeCheckerName
+from selfcodealign.parallel import ordered_map
+from selfcodealign.params import TypeCheckerName, Workers
 from selfcodealign.records import Dropped, Seed, read_rows, write_rows
 from selfcodealign.seeds import (
     CollectReason,
@@ -27,7 +30,6 @@ from selfcodealign.seeds import (
     extract_functions,
     type_errors,
 )
-from selfcodealign.seeds.parallel import ordered_map
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -273,15 +275,47 @@ def double_or_die(number: int) -> int:
 
 
 def test_an_item_that_kills_its_process_costs_only_itself() -> None:
-    results = list(ordered_map(double_or_die, range(500), num_workers=2, on_crash=lambda number: -number))
+    results = list(
+        ordered_map(double_or_die, range(500), workers=Workers(num_workers=2), on_crash=lambda number: -number)
+    )
     assert results == [-300 if number == 300 else 2 * number for number in range(500)]
 
 
 def test_a_pool_that_breaks_between_two_results_loses_nothing() -> None:
-    results = ordered_map(abs, range(2000), num_workers=2, on_crash=lambda number: -number)
+    results = ordered_map(abs, range(2000), workers=Workers(num_workers=2), on_crash=lambda number: -number)
     first = [next(results) for _ in range(10)]
     for worker in multiprocessing.active_children():
         worker.kill()
         worker.join()
     time.sleep(0.5)  # the pool notices on a thread of its own
     assert [*first, *results] == list(range(2000))
+
+
+def killed(name: str, folder: Path, is_under_way: Callable[[], bool], *options: str, cache: Path) -> None:
+    """Start a stage, and kill its process the moment that its work has begun and is not done."""
+    command = [sys.executable, "-m", f"stages.{name}", "--params", str(folder / "params.yaml")]
+    command += ["--out", str(folder / name), "--metrics", str(folder / f"{name}.json"), *options]
+    process = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, "DVC_ROOT": str(cache)})
+    while process.poll() is None and not is_under_way():
+        time.sleep(0.02)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("name", ["collect_seeds", "filter_seeds"])
+def test_a_killed_stage_gives_the_same_rows_when_it_is_run_again(run: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "params.yaml").write_bytes((run / "params.yaml").read_bytes())
+    options = ["--seeds", f"{run}/collect_seeds/seeds.parquet"] if name == "filter_seeds" else []
+    started = time.monotonic()
+
+    def is_under_way() -> bool:
+        if name == "collect_seeds":
+            return time.monotonic() - started > 1.5
+        return (tmp_path / ".filter_seeds.tmp" / ".dropped.parquet.parts" / "no_docstring").exists()
+
+    killed(name, tmp_path, is_under_way, *options, cache=tmp_path)
+    assert not (tmp_path / name / "seeds.parquet").exists()
+    assert stage(name, tmp_path, *options, DVC_ROOT=str(tmp_path)).returncode == 0
+    for file in sorted((run / name).iterdir()):
+        assert (tmp_path / name / file.name).read_bytes() == file.read_bytes()
+    assert {path.name for path in (tmp_path / name).iterdir()} == {path.name for path in (run / name).iterdir()}

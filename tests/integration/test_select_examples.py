@@ -2,7 +2,12 @@
 
 import hashlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -174,6 +179,24 @@ def test_a_second_run_writes_the_same_bytes(selected: Path) -> None:
     before = {name: (selected / "data/select_examples" / name).read_bytes() for name in names}
     assert run_stage().exit_code == 0
     assert {name: (selected / "data/select_examples" / name).read_bytes() for name in names} == before
+
+
+def test_a_killed_stage_gives_the_same_files_when_it_is_run_again(selected: Path) -> None:
+    """Killed while it writes: half of the outputs lie about."""
+    out = selected / "data/select_examples"
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    shutil.rmtree(out)
+    half = out.with_name(".select_examples.tmp")
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DVC_ROOT": str(selected)}
+    process = subprocess.Popen([sys.executable, "-m", "stages.select_examples"], cwd=selected, env=environment)
+    while process.poll() is None and not (half / "examples.parquet").exists():
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert half.exists()
+    assert run_stage().exit_code == 0
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert not half.exists()
 
 
 def test_folder_loads_with_datasets_and_has_the_chats_that_trl_expects(selected: Path, tmp_path: Path) -> None:

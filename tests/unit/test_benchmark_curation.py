@@ -5,10 +5,13 @@ import json
 import pytest
 
 from benchmarks.curation.exactness import compare, similar_pairs
+from benchmarks.curation.extraction import Extraction
 from benchmarks.curation.extraction import measure as measure_extraction
 from benchmarks.curation.functions import repeated
 from benchmarks.curation.growing import exponent
-from benchmarks.curation.systems import datasketch_loop, ours
+from benchmarks.curation.plan import plan
+from benchmarks.curation.planted import Hidden
+from benchmarks.curation.systems import Measured, datasketch_loop, ours
 from benchmarks.curation.type_checkers import Checked, disagreement, write_disagreements
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve"
@@ -72,3 +75,19 @@ def test_functions_on_which_checkers_differ_are_listed_with_the_error_of_each(tm
     write_disagreements(tmp_path / "listed.jsonl", ["same", "both", "apart"], checked)
     (line,) = (tmp_path / "listed.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line) == {"pyright": "a: wrong", "ty": None, "code": "apart"}
+
+
+def test_a_plan_multiplies_what_was_measured() -> None:
+    grown = [Measured("ours", 1_000_000, 400.0, 2048.0, frozenset())]
+    extraction = Extraction("ours", num_files=100, num_functions=500, seconds=1.0)
+    hidden = Hidden(1, [], 1, {}, {}, rows_per_second=1000.0, index_s=1.0)
+    needs = plan(
+        5_000_000, 2_000_000, grown=grown, exponent=1.0, extraction=extraction, hidden=hidden, typed_per_second=25.0,
+        num_cores=2,
+    )  # fmt: skip
+    hours = {need.step: need.core_hours for need in needs}
+    assert hours["extraction"] == pytest.approx(5_000_000 / 500 / 3600)
+    assert hours["types"] == pytest.approx(5_000_000 / 25 / 3600)
+    assert hours["near-duplicates of seeds"] == pytest.approx(5 * 400 * 2 / 3600)
+    assert max(need.memory_gib for need in needs) == pytest.approx(10.0)
+    assert hours["decontamination of responses"] == pytest.approx(2_000_000 / 1000 / 3600)

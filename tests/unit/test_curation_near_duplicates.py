@@ -12,6 +12,7 @@ from selfcodealign.curation import near_duplicate_code, near_duplicates
 from selfcodealign.curation.bands import rows_per_band
 from selfcodealign.curation.normalised_code import normalised_words
 from selfcodealign.curation.shingles import Shingler, words_of
+from selfcodealign.params import Workers
 
 
 def exact_clusters(texts: list[str], jaccard: float, ngram: int) -> list[int | None]:
@@ -110,7 +111,7 @@ def test_clusters_do_not_depend_on_the_number_of_workers(monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "INLINE_TEXTS", 10)
     monkeypatch.setattr(module, "CHUNK_TEXTS", 17)
     assert near_duplicates(texts, jaccard=0.5) == expected
-    assert near_duplicates(texts, jaccard=0.5, num_workers=2) == expected
+    assert near_duplicates(texts, jaccard=0.5, workers=Workers(num_workers=2)) == expected
 
 
 def test_many_texts_that_share_a_part_and_are_not_similar_stay_apart() -> None:

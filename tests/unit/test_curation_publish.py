@@ -35,9 +35,7 @@ def selected(folder: Path, num_rows: int) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(
-    ("num_rows", "per_shard", "sizes"), [(7, 3, [3, 3, 1]), (6, 3, [3, 3]), (2, 50, [2]), (0, 3, [0])]
-)
+@pytest.mark.parametrize(("num_rows", "per_shard", "sizes"), [(7, 3, [3, 3, 1]), (6, 3, [3, 3]), (2, 50, [2])])
 def test_shards_have_all_rows_in_their_order(tmp_path: Path, num_rows: int, per_shard: int, sizes: list[int]) -> None:
     source = selected(tmp_path / "source", num_rows)
     shards = publish(source, tmp_path / "out", rows_per_shard=per_shard)
@@ -55,15 +53,31 @@ def test_published_folder_loads_with_datasets(tmp_path: Path) -> None:
     assert pairs["instruction"][:] == [f"Task {number}." for number in range(7)]
 
 
-@pytest.mark.parametrize("folder", ["source", "out"])
-def test_dataset_without_pairs_streams_with_its_columns(tmp_path: Path, folder: str) -> None:
+def test_dataset_without_pairs_streams_with_its_columns_as_its_card_says(tmp_path: Path) -> None:
     from datasets import load_dataset
 
-    publish(selected(tmp_path / "source", 0), tmp_path / "out")
-    pairs = load_dataset(str(tmp_path / folder), split="train", streaming=True)
+    source = selected(tmp_path / "source", 0)
+    pairs = load_dataset(str(source), split="train", streaming=True)
     assert list(pairs) == []
     assert {"messages", "instruction", "licence"} <= set(pairs.features)
-    assert "streaming=True" in (tmp_path / folder / "README.md").read_text(encoding="utf-8")
+    assert "streaming=True" in (source / "README.md").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match="corresponds to no data"):
+        load_dataset(str(source), split="train", cache_dir=str(tmp_path / "cache"))
+
+
+def test_dataset_without_pairs_is_not_published(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no pairs, and `datasets` loads no table without rows"):
+        publish(selected(tmp_path / "source", 0), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_card_names_the_benchmarks_that_could_not_be_compared_with(tmp_path: Path) -> None:
+    source = selected(tmp_path / "source", 1)
+    card = source / "README.md"
+    assert "Not compared" not in card.read_text(encoding="utf-8")
+    facts = CardFacts(funnel=[], dropped={}, benchmarks={}, hits=[], settings={}, absent_benchmarks=["apps", "gsm8k"])
+    write_card(source, [example(0)], facts)
+    assert "**Not compared**, for want of their files: apps, gsm8k." in card.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("folder", ["source", "out"])

@@ -11,7 +11,10 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 # Plumbing: it carries values and reports errors, and cannot change what a stage computes without a change in the
 # stage's own modules or in the params that DVC tracks by key.
-PLUMBING = {"cluster", "errors", "files", "journal", "locking", "params", "progress", "records", "stage"}
+PLUMBING = {
+    "cluster", "dropped_rows", "errors", "files", "journal", "locking", "parallel", "params", "progress", "records",
+    "stage",
+}  # fmt: skip
 ENGINE_PLUMBING = (
     "servers",
     "max_concurrency",
@@ -105,7 +108,7 @@ def tracked_keys() -> set[str]:
 
 
 def test_every_params_key_is_tracked_by_a_stage_or_is_listed_as_not_deciding_results():
-    undecided = {"sandbox.num_workers", "evaluate_model.models", "evaluate_model.benchmarks", "write_report"}
+    undecided = {"sandbox.num_workers", "workers", "evaluate_model.models", "evaluate_model.benchmarks", "write_report"}
     # How fast, on which machine, with how much memory: never what is answered.
     undecided |= {f"engine.{key}" for key in ENGINE_PLUMBING}
     loaded = yaml.safe_load((ROOT / "params.yaml").read_text())

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from selfcodealign.errors import InputError, PrerequisiteError
-from selfcodealign.evaluation import find_others, load_all_texts, texts_in, write_others
+from selfcodealign.errors import InputError
+from selfcodealign.evaluation import find_others, load_all_texts, read_others, texts_in, write_others
 from selfcodealign.evaluation.benchmarks import write_manifest
 
 ROWS = {
@@ -80,9 +80,27 @@ def test_a_listed_file_that_has_changed_or_gone_is_one_clear_line(folder: Path, 
         load_all_texts(imported, [])
 
 
-def test_missing_or_broken_data_names_the_file_that_would_do(folder: Path) -> None:
-    with pytest.raises(PrerequisiteError, match=r"the data of apps is in none of the folders .*apps"):
-        find_others(["apps"], [folder])
+def test_absent_benchmarks_are_one_line_and_are_listed_and_the_others_are_compared_with(
+    folder: Path, imported: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = find_others(["apps", "mbpp", "humaneval"], [folder])
+    (line,) = caplog.messages
+    assert "NOT kept out of the training data" in line
+    assert r"apps (apps[\w.-]*\.jsonl), humaneval (HumanEval\.jsonl); put them there" in line
+    write_others(imported, others)
+    assert read_others(imported) == others
+    assert [*others.absent] == ["apps", "humaneval"]
+    assert [text.benchmark for text in load_all_texts(imported, [folder])] == ["mbpp"]
+
+
+def test_a_list_of_others_that_is_broken_is_one_clear_line(imported: Path) -> None:
+    for text in ("{", "[]", '{"files": [{"name": "x"}], "absent": []}'):
+        (imported / "others.json").write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match="rerun import_benchmarks"):
+            load_all_texts(imported, [])
+
+
+def test_broken_data_names_its_file(folder: Path) -> None:
     (folder / "deep/mbpp.jsonl").write_text('{"no": "task"}\n', encoding="utf-8")
     with pytest.raises(InputError, match=r"mbpp\.jsonl, task 1: no task of mbpp"):
         find_others(["mbpp"], [folder])

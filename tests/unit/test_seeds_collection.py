@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from selfcodealign.errors import InputError
-from selfcodealign.params import CollectSeeds
+from selfcodealign.parallel import ordered_map
+from selfcodealign.params import CollectSeeds, Workers
 from selfcodealign.seeds import (
     Collected,
     Folder,
@@ -17,7 +18,6 @@ from selfcodealign.seeds import (
     collect_seeds,
     sources_of,
 )
-from selfcodealign.seeds.parallel import ordered_map
 
 PERMITTED = PermittedLicences(["MIT"])
 ORIGIN = Origin(source="folder", package="sample", version="1", licence="MIT")
@@ -34,7 +34,7 @@ class Made:
 
 
 def collected(num_workers: int, max_functions: int | None = None) -> Collected:
-    return collect_seeds([Made()], max_functions=max_functions, seed=1, num_workers=num_workers)
+    return collect_seeds([Made()], max_functions=max_functions, seed=1, workers=Workers(num_workers=num_workers))
 
 
 def test_the_same_rows_come_from_any_number_of_workers() -> None:
@@ -59,7 +59,7 @@ def test_the_draw_is_a_part_of_the_whole_in_its_order() -> None:
 
 
 def test_a_function_that_two_sources_give_is_taken_once() -> None:
-    result = collect_seeds([Made(), Made()], max_functions=None, seed=1, num_workers=1)
+    result = collect_seeds([Made(), Made()], max_functions=None, seed=1)
     assert len(result.seeds) == 600
     assert result.functions_dropped["repeated"] == 600
 
@@ -98,7 +98,7 @@ def test_items_are_read_only_a_bounded_number_ahead() -> None:
             read += 1
             yield read
 
-    results = ordered_map(abs, endless(), num_workers=2, on_crash=abs)
+    results = ordered_map(abs, endless(), workers=Workers(num_workers=2), on_crash=abs)
     assert next(results) == 1
     assert read < 2000
     results.close()

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from selfcodealign.curation import Decontaminator
 from selfcodealign.evaluation import BenchmarkText
 from selfcodealign.evaluation.benchmarks import task_docstring
 from selfcodealign.params import FilterSeeds
 from selfcodealign.records import Seed
-from selfcodealign.seeds import BenchmarkTexts, FilterReason, Origin, SourceFile, extract_functions, filter_seeds
+from selfcodealign.seeds import FilterReason, Origin, SourceFile, extract_functions, filter_seeds
 from selfcodealign.seeds.smoke import smoke_program
 
 ALL_OFF = {
@@ -166,9 +167,9 @@ TASKS = [
     ],
 )
 def test_benchmark_text_is_found_as_description_prompt_or_solution(text: str, found: str | None) -> None:
-    texts = BenchmarkTexts(TASKS)
-    result = filter_seeds([seed_of(text)], settings(benchmark_text=True), seed=1, benchmarks=texts)
-    assert {hit.id for hit in texts.hits} == {row.id for row in result.dropped}
+    benchmarks = Decontaminator(TASKS)
+    result = filter_seeds([seed_of(text)], settings(benchmark_text=True), seed=1, benchmarks=benchmarks)
+    assert {hit.id for hit in result.hits} == {row.id for row in result.dropped}
     if found is None:
         assert len(result.seeds) == 1
     else:
