@@ -18,6 +18,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 PromptForm = Literal["auto", "chat", "completion"]
 Criterion = Literal["random", "strongest", "shortest", "agreed"]
+TypeCheckerName = Literal["pyright", "pyrefly", "ty"]
 Balance = Literal["category", "difficulty", "kind", "package"]
 BenchmarkName = Literal["humaneval_plus", "mbpp_plus"]
 OtherBenchmarkName = Literal[
@@ -69,6 +70,9 @@ class PythonPackages(Section):
     packages: list[str] = Field(
         description="installed packages by name; ['*'] takes every one with a permissive licence"
     )
+    downloads: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*==\w[\w.!+]*$")]] = Field(
+        default=[], description="packages that are not installed, name==version: their wheels are read, never run"
+    )
 
 
 class HubDataset(Section):
@@ -107,7 +111,14 @@ class FilterSeeds(Section):
     bad_words: bool = Field(description="no TODO, FIXME and the like")
     system_imports: bool = Field(description="it imports nothing that reaches the system")
     test_code: bool = Field(default=True, description="it is no test: no test_ name, no test framework")
-    types: bool = Field(description="it type-checks without errors (pyright)")
+    types: bool = Field(description="it type-checks without errors")
+    type_checker: TypeCheckerName = Field(
+        default="pyright", description="pyright: the slowest, misses least; pyrefly, ty: much faster"
+    )
+    smoke: bool = Field(
+        default=False,
+        description="its imports and definition run in the sandbox, and so does a call where it needs no argument",
+    )
     benchmark_text: bool = Field(description="it contains no text of an evaluated benchmark")
     near_duplicates: bool = Field(description="near-duplicates are removed (MinHash-LSH)")
     judge: bool = Field(description="the model judges docstring and code, yes or no")

@@ -9,7 +9,7 @@ from selfcodealign.files import replaced_folder
 from selfcodealign.params import load_params
 from selfcodealign.records import Dropped, Seed, write_rows
 from selfcodealign.seeds import collect_seeds, sources_of
-from selfcodealign.stage import run_stage, stage_run
+from selfcodealign.stage import cache_folder, run_stage, stage_run
 
 NAME = "collect_seeds"
 
@@ -22,16 +22,16 @@ def main(
 ) -> None:
     """Collect functions of permissively licensed code: the root of every training pair.
 
-    Reads the installed Python packages and the standard library, folders and git checkouts, JSONL and Parquet files,
-    and a dataset on the Hugging Face Hub, whichever `collect_seeds` in the params names. Every top-level function is
-    made whole with the imports that it needs. Packages, files and functions that are left out are counted by reason
-    and kept in dropped.parquet; one that cannot be read never ends the stage.
+    Reads the installed Python packages and the standard library, wheels downloaded by name, folders and git checkouts,
+    JSONL and Parquet files, and a dataset on the Hugging Face Hub, whichever `collect_seeds` in the params names. Every
+    top-level function is made whole with the imports that it needs. Packages, files and functions that are left out
+    are counted by reason and kept in dropped.parquet; one that cannot be read never ends the stage.
     """
     params = load_params(params_path)
     settings = params.collect_seeds
     with stage_run(NAME, metrics) as run:
         found = collect_seeds(
-            sources_of(settings),
+            sources_of(settings, cache_folder()),
             max_functions=settings.max_functions,
             seed=params.seed,
             workers=params.workers.model_copy(update={"num_workers": num_workers or params.workers.num_workers}),

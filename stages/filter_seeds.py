@@ -1,7 +1,8 @@
 """Filter seed functions: documented, self-contained, typed, no benchmark text, no near-duplicates."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,16 @@ from selfcodealign.files import replaced_folder
 from selfcodealign.journal import open_journal
 from selfcodealign.params import Params, load_params
 from selfcodealign.records import Seed, derived_seed, scan_rows, write_rows
-from selfcodealign.seeds import JUDGE_MAX_NEW_TOKENS, FilterReason, Judge, TypeCheck, filter_seeds, model_judge
+from selfcodealign.seeds import (
+    JUDGE_MAX_NEW_TOKENS,
+    FilterReason,
+    Judge,
+    Smoke,
+    TypeCheck,
+    filter_seeds,
+    model_judge,
+    smoke_errors,
+)
 from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
 
 NAME = "filter_seeds"
@@ -36,14 +46,14 @@ def main(
     """Keep the good functions, by the method's filters, each on or off in `filter_seeds` of the params.
 
     In this order: docstring, length, arguments, return value, bad words, system imports, tests, benchmark text, types
-    (basedpyright), near-duplicates (MinHash-LSH), the model as a judge. The cheap ones see every function; the last
-    three see functions in the order of the draw until max_seeds are found. Dropped rows are counted by reason and kept
-    in dropped.parquet; decontamination.jsonl lists which benchmark's task each of them held. What the type checker and
-    the judge said is journalled: a run that was killed does not ask them again.
+    (by type_checker), smoke (in the sandbox), near-duplicates (MinHash-LSH), the model as a judge. The cheap ones see
+    every function; the last four see functions in the order of the draw until max_seeds are found. Dropped rows are
+    counted by reason and kept in dropped.parquet; decontamination.jsonl lists which benchmark's task each of them held.
+    What type checker, sandbox and judge said is journalled: a run that was killed does not ask them again.
     """
     params = load_params(params_path)
     settings = params.filter_seeds
-    with stage_run(NAME, metrics) as run:
+    with stage_run(NAME, metrics) as run, _smoke(params, run) as smoke:
         with replaced_folder(out) as folder:
             with (
                 dropped_rows(folder / "dropped.parquet", FilterReason) as drop,
@@ -55,7 +65,8 @@ def main(
                     seed=params.seed,
                     benchmarks=_benchmark_texts(benchmarks, params) if settings.benchmark_text else None,
                     judge=_judge(params, model, run) if settings.judge else None,
-                    type_check=TypeCheck(journal, params.workers),
+                    type_check=TypeCheck(settings.type_checker, journal, params.workers),
+                    smoke=smoke,
                     workers=params.workers,
                     on_drop=drop,
                 )
@@ -75,6 +86,22 @@ def _benchmark_texts(folder: Path, params: Params) -> Decontaminator:
 
     root = Path(os.environ.get("DVC_ROOT", "."))
     return Decontaminator(load_all_texts(folder, [root / name for name in params.import_benchmarks.folders]))
+
+
+@contextmanager
+def _smoke(params: Params, run: StageRun) -> Iterator[Smoke | None]:
+    """What runs seeds in the sandbox, its verdicts in the journal of all verdicts; None if the filter is off."""
+    if not params.filter_seeds.smoke:
+        yield None
+        return
+    from selfcodealign.sandbox import open_sandbox, sandbox_settings
+
+    with (
+        open_sandbox(sandbox_settings(params.sandbox)) as sandbox,
+        open_journal(cache_folder() / "verdicts.sqlite") as journal,
+    ):
+        run.record(isolation=sandbox.isolation)
+        yield lambda seeds: smoke_errors(seeds, sandbox, journal)
 
 
 def _judge(params: Params, model: Path, run: StageRun) -> Judge:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.curation`: near-duplicates against datasketch, growth, hidden copies, extraction of seeds."""
+"""`python -m benchmarks.curation`: near-duplicates against datasketch, growth, hidden copies, extraction, types."""
 
 import json
 import os
@@ -13,7 +13,6 @@ from selfcodealign.stage import one_line_errors
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-TYPED = 256
 GROWTH = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 
 
@@ -31,13 +30,16 @@ def everything(
     benchmarks: Annotated[
         Path | None, typer.Option(help="Folder with benchmarks' files; none: HumanEval, from its package.")
     ] = None,
+    typed: Annotated[
+        int, typer.Option(min=1, help="Functions for the type checkers; 2048: one batch of the stage.")
+    ] = (2_048),
     jaccard: Annotated[float, typer.Option(min=0.1, max=0.99, help="Similarity of near-duplicates.")] = 0.7,
     plan_functions: Annotated[int, typer.Option(min=1, help="Functions of the run that is planned.")] = 5_000_000,
     plan_responses: Annotated[int, typer.Option(min=1, help="Responses of the run that is planned.")] = 2_400_000,
     plan_cores: Annotated[int, typer.Option(min=1, help="Cores of the run that is planned.")] = 64,
     plan_price: Annotated[float, typer.Option(min=0.0, help="Price of a core for an hour.")] = 0.05,
 ) -> None:
-    """Time, memory and exactness of near-duplicate removal, hidden copies of benchmarks, and extraction of seeds.
+    """Time, memory and exactness of near-duplicate removal, hidden copies of benchmarks, extraction, type checkers.
 
     From what it measures it works out what a large run needs, and prints that plan.
 
@@ -45,7 +47,7 @@ def everything(
     """
     if context.invoked_subcommand is not None:
         return
-    from benchmarks.curation import exactness, extraction, functions, growing, tables
+    from benchmarks.curation import exactness, extraction, functions, growing, tables, type_checkers
     from benchmarks.curation import plan as planning
     from benchmarks.curation.planted import hide_and_seek
     from benchmarks.curation.systems import SYSTEMS, measure, write_texts
@@ -69,6 +71,9 @@ def everything(
     tables.show_hidden(hidden)
     extracted = extraction.measure(functions.python_files()[:files])
     tables.show_extraction(extracted)
+    checked = type_checkers.compare(type_checkers.candidates(typed), num_threads=1)
+    tables.show_types(checked)
+    types = checked[type_checkers.MEASURE]
     needs = planning.plan(
         plan_functions,
         plan_responses,
@@ -76,7 +81,7 @@ def everything(
         exponent=exponent,
         extraction=extracted[0],
         hidden=hidden,
-        typed_per_second=planning.types_per_second(real[:TYPED]),
+        typed_per_second=len(types.errors) / types.cpu_s,
         num_cores=os.cpu_count() or 1,
     )
     tables.show_plan(needs, plan_cores, plan_price)
@@ -94,6 +99,7 @@ def everything(
             "planted_caught": round(hidden.caught, 4),
             "clean_flagged": round(hidden.clean_flagged, 5),
             "files_per_second": round(extracted[0].num_files / extracted[0].seconds, 1),
+            **type_checkers.keys(checked),
             "plan_core_hours": {need.step: round(need.core_hours, 2) for need in needs},
             "plan_memory_gib": round(max(need.memory_gib for need in needs), 1),
             "num_cores": os.cpu_count(),
@@ -124,6 +130,26 @@ def planted(
     tables.show_hidden(hidden)
     _end_with({"planted_caught": round(hidden.caught, 4), "clean_flagged": round(hidden.clean_flagged, 5)})
     raise typer.Exit(hidden.caught < 0.95 or hidden.clean_flagged > 0.001)
+
+
+@app.command()
+@one_line_errors
+def types(
+    typed: Annotated[int, typer.Option(min=1, help="Functions; 2048: one batch of the stage.")] = 2_048,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each checker.")] = 1,
+    listed: Annotated[
+        Path | None, typer.Option(help="Where to list the functions on which they differ, JSONL.")
+    ] = None,
+) -> None:
+    """The type checkers that filter_seeds.type_checker offers: speed, and how often each decides as pyright."""
+    from benchmarks.curation import tables, type_checkers
+
+    programs = type_checkers.candidates(typed)
+    checked = type_checkers.compare(programs, num_threads=threads)
+    if listed is not None:
+        type_checkers.write_disagreements(listed, programs, checked)
+    tables.show_types(checked)
+    _end_with(type_checkers.keys(checked))
 
 
 def _end_with(keys: dict[str, object]) -> None:

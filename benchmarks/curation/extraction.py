@@ -61,5 +61,8 @@ def _walk(path: str, text: str) -> int:
         module = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return 0
+    lines = text.split("\n")  # once: `ast.get_source_segment` splits the whole file for each function
     functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
-    return sum(bool(ast.get_source_segment(text, node)) for node in functions if ast.get_docstring(node))
+    return sum(
+        bool("\n".join(lines[node.lineno - 1 : node.end_lineno])) for node in functions if ast.get_docstring(node)
+    )

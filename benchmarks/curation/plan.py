@@ -1,13 +1,11 @@
 """What a large run of curation needs, from what was measured here: core-hours and memory, step by step."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.curation.extraction import Extraction
 from benchmarks.curation.planted import Hidden
 from benchmarks.curation.systems import Measured
-from selfcodealign.seeds import type_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +25,6 @@ class Need:
     core_hours: float
     memory_gib: float
     is_spread: bool
-
-
-def types_per_second(functions: Sequence[str]) -> float:
-    """Functions whose types are checked in a second, on one core."""
-    started = time.perf_counter()
-    type_errors(functions)
-    return len(functions) / (time.perf_counter() - started)
 
 
 def plan(

@@ -1,5 +1,6 @@
 """The tables for people."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
@@ -10,9 +11,12 @@ from benchmarks.curation.extraction import Extraction
 from benchmarks.curation.plan import Need
 from benchmarks.curation.planted import Hidden
 from benchmarks.curation.systems import Measured
+from benchmarks.curation.type_checkers import MEASURE, Checked, disagreement
+from selfcodealign.params import TypeCheckerName
 
 WIDTH = 118
 MAX_LISTED = 20
+MAX_RULES = 6
 
 
 def console() -> Console:
@@ -95,6 +99,42 @@ def show_extraction(extracted: Sequence[Extraction]) -> None:
             f"{way.seconds / extracted[0].seconds:.2f}",
         )
     _print(table)
+
+
+def show_types(checked: Mapping[TypeCheckerName, Checked]) -> None:
+    """Print speed and agreement of each type checker, and the rules behind most disagreements."""
+    measure = checked[MEASURE]
+    num_functions = len(measure.errors)
+    table = _table(
+        f"type checkers on {num_functions} functions that pass the cheap filters, decisions beside {MEASURE}'s",
+        "checker",
+        ("functions/s", "CPU, s", f"CPU / {MEASURE}", "kept", "agrees", "keeps wrongly", "drops wrongly"),
+    )
+    out = console()
+    reasons = []
+    for name, run in checked.items():
+        apart = disagreement(run.errors, measure.errors)
+        keeps, drops = apart.false_keeps, apart.false_drops
+        table.add_row(
+            name,
+            f"{num_functions / run.seconds:.1f}",
+            f"{run.cpu_s:.0f}",
+            f"{run.cpu_s / measure.cpu_s:.3f}",
+            str(run.num_kept),
+            f"{1 - (keeps.total() + drops.total()) / num_functions:.2%}",
+            f"{keeps.total()} of {num_functions - measure.num_kept}",
+            f"{drops.total()} of {measure.num_kept}",
+        )
+        reasons += [f"{name} keeps what {MEASURE} drops: {_most_common(keeps)}"] if keeps else []
+        reasons += [f"{name} drops what {MEASURE} keeps: {_most_common(drops)}"] if drops else []
+    out.print(table)
+    for reason in reasons:
+        out.print(reason)
+    out.print()
+
+
+def _most_common(rules: Counter[str]) -> str:
+    return ", ".join(f"{rule} {count}" for rule, count in rules.most_common(MAX_RULES))
 
 
 def show_plan(needs: Sequence[Need], num_cores: int, price: float) -> None:

@@ -5,13 +5,15 @@
 
 from selfcodealign.seeds.collection import Collected, collect_seeds, sources_of
 from selfcodealign.seeds.extraction import extract_functions
-from selfcodealign.seeds.filters import Filtered, filter_seeds
+from selfcodealign.seeds.filters import Filtered, Smoke, filter_seeds
 from selfcodealign.seeds.journalled_types import TypeCheck
 from selfcodealign.seeds.judge import JUDGE_MAX_NEW_TOKENS, Judge, judge_messages, model_judge, parse_judgement
 from selfcodealign.seeds.licence_texts import licence_of_text
 from selfcodealign.seeds.licences import PermittedLicences, distribution_licence, licence_from_names, spdx_expression
 from selfcodealign.seeds.reasons import CollectReason, FilterReason
+from selfcodealign.seeds.smoke import smoke_errors
 from selfcodealign.seeds.sources import (
+    DownloadedPackages,
     Folder,
     HubFiles,
     InstalledPackages,
@@ -28,6 +30,7 @@ __all__ = [
     "JUDGE_MAX_NEW_TOKENS",
     "CollectReason",
     "Collected",
+    "DownloadedPackages",
     "FilterReason",
     "Filtered",
     "Folder",
@@ -38,6 +41,7 @@ __all__ = [
     "PermittedLicences",
     "RowFile",
     "Skipped",
+    "Smoke",
     "Source",
     "SourceFile",
     "StandardLibrary",
@@ -51,6 +55,7 @@ __all__ = [
     "licence_of_text",
     "model_judge",
     "parse_judgement",
+    "smoke_errors",
     "sources_of",
     "spdx_expression",
     "type_errors",

@@ -15,6 +15,7 @@ from selfcodealign.seeds.extraction import extract_functions
 from selfcodealign.seeds.licences import PermittedLicences, spdx_expression
 from selfcodealign.seeds.reasons import CollectReason
 from selfcodealign.seeds.sources import (
+    DownloadedPackages,
     Folder,
     HubFiles,
     InstalledPackages,
@@ -53,8 +54,12 @@ class Collected:
     licences: Counter[str] = field(default_factory=Counter)
 
 
-def sources_of(settings: CollectSeeds) -> list[Source]:
+def sources_of(settings: CollectSeeds, cache: Path) -> list[Source]:
     """The sources that the settings name, in their order.
+
+    Args:
+        settings: the `collect_seeds` section of the params.
+        cache: folder in which downloaded wheels are kept.
 
     Raises:
         InputError: a licence among the settings is no SPDX id or expression.
@@ -65,6 +70,8 @@ def sources_of(settings: CollectSeeds) -> list[Source]:
         sources.append(StandardLibrary(permitted))
     if settings.python is not None and settings.python.packages:
         sources.append(InstalledPackages(settings.python.packages, permitted))
+    if settings.python is not None and settings.python.downloads:
+        sources.append(DownloadedPackages(settings.python.downloads, permitted, cache / "wheels"))
     assumed = _assumed("assumed_licence", settings.assumed_licence)
     sources += [Folder(Path(folder), permitted, assumed_licence=assumed) for folder in settings.folders]
     sources += [RowFile(Path(file), permitted, assumed_licence=assumed) for file in settings.files]

@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from selfcodealign.curation import Decontaminator, Hit, near_duplicate_code
 from selfcodealign.parallel import ALONE, ordered_map
@@ -34,6 +35,7 @@ MIN_GROWTH = 0.25
 INLINE_ROWS = 4096
 
 TypeErrors = Callable[[Sequence[str]], Iterable[str | None]]
+Smoke = Callable[[Sequence[Seed]], Iterable[str | None]]
 NearDuplicates = Callable[[Sequence[str]], Sequence[int | None]]
 
 
@@ -91,15 +93,16 @@ def filter_seeds(
     benchmarks: Decontaminator | None = None,
     judge: Judge | None = None,
     near_duplicates: NearDuplicates | None = None,
-    type_check: TypeErrors = type_errors,
+    type_check: TypeErrors | None = None,
+    smoke: Smoke | None = None,
     workers: Workers = ALONE,
     on_drop: Callable[[Dropped], None] | None = None,
 ) -> Filtered:
     """Apply the filters that are on.
 
-    The cheap filters see every seed. The expensive ones (types, near-duplicates, judge) see seeds in the order of the
-    draw, one look after the other, until `settings.max_seeds` are found; the rest is counted as `beyond_max_seeds`.
-    Neither the order of the seeds nor the workers change what is kept.
+    The cheap filters see every seed. The expensive ones (types, smoke, near-duplicates, judge) see seeds in the order
+    of the draw, one look after the other, until `settings.max_seeds` are found; the rest is counted as
+    `beyond_max_seeds`. Neither the order of the seeds nor the workers change what is kept.
 
     Args:
         seeds: candidates, with distinct ids; read once, a bounded number ahead.
@@ -109,7 +112,8 @@ def filter_seeds(
         judge: needed if `settings.judge`.
         near_duplicates: for texts, the index of the earlier text that each duplicates, or None; default: MinHash-LSH
             of `selfcodealign.curation` at `settings.jaccard`.
-        type_check: for programs, the first error of each, or None.
+        type_check: for programs, the first error of each, or None; default: `settings.type_checker`.
+        smoke: for seeds, why each does not run, or None; needed if `settings.smoke`.
         workers: where the cheap filters run, and near-duplicates are hashed.
         on_drop: takes each dropped row, which is then not kept in memory.
 
@@ -117,18 +121,21 @@ def filter_seeds(
         Kept and dropped seeds; together as many as came in.
 
     Raises:
-        PrerequisiteError: basedpyright is missing.
+        PrerequisiteError: the type checker is missing.
         ValueError: a filter is on and what it needs was not given.
     """
     if settings.benchmark_text and benchmarks is None:
         raise ValueError("benchmark_text is on, but no benchmark texts were given")
     if settings.judge and judge is None:
         raise ValueError("judge is on, but no judge was given")
+    if settings.smoke and smoke is None:
+        raise ValueError("smoke is on, but nothing to run seeds with was given")
     result = Filtered(on_drop=on_drop)
     filters = RowFilters(settings, benchmarks if settings.benchmark_text else None)
     queue = list(in_draw_order(_passing(seeds, filters, workers, result), seed))
     expensive = _Expensive(
-        type_check=type_check if settings.types else None,
+        type_check=(type_check or partial(type_errors, checker=settings.type_checker)) if settings.types else None,
+        smoke=smoke if settings.smoke else None,
         near_duplicates=(near_duplicates or _minhash(settings, workers)) if settings.near_duplicates else None,
         judge=judge if settings.judge else None,
         result=result,
@@ -185,11 +192,12 @@ class _Expensive:
     """The filters that need a tool, other rows or a model. `kept`: what passes so far, in the order of the draw."""
 
     type_check: TypeErrors | None
+    smoke: Smoke | None
     near_duplicates: NearDuplicates | None
     judge: Judge | None
     result: Filtered
     kept: list[Seed] = field(default_factory=list)
-    _typed: list[Seed] = field(default_factory=list)
+    _sound: list[Seed] = field(default_factory=list)
     _duplicates: dict[str, Seed] = field(default_factory=dict)
     _judgements: dict[str, bool | None] = field(default_factory=dict)
 
@@ -198,14 +206,21 @@ class _Expensive:
 
         Duplicates are sought among all rows so far, because a new row may join two groups that were apart.
         """
-        self._typed.extend(self._without_type_errors(look, on_row))
+        rows, check_types = look, self.type_check
+        if check_types is not None:
+            rows = self._without_errors(
+                rows, FilterReason.TYPES, lambda checked: check_types([row.code for row in checked]), on_row
+            )
+        if self.smoke is not None:
+            rows = self._without_errors(rows, FilterReason.DOES_NOT_RUN, self.smoke, lambda: None)
+        self._sound.extend(rows)
         unique = self._unique()
         self._ask_judge([row for row in unique if row.id not in self._judgements])
         self.kept = [row for row in unique if self._judgements.get(row.id, self.judge is None)]
 
     def settle(self) -> None:
         """Drop what the last state of duplicates and judgements excludes."""
-        for row in self._typed:
+        for row in self._sound:
             twin = self._duplicates.get(row.id)
             if twin is not None:
                 detail = f"of {twin.id} {twin.package} {twin.name}"
@@ -214,26 +229,31 @@ class _Expensive:
                 is_unparsed = self._judgements[row.id] is None
                 self.result.drop(row, FilterReason.JUDGE_UNPARSED if is_unparsed else FilterReason.JUDGE_NO, None)
 
-    def _without_type_errors(self, look: Sequence[Seed], on_row: Callable[[], None]) -> Iterator[Seed]:
-        if self.type_check is None:
-            yield from look
-            return
-        with self.result.timed(FilterReason.TYPES, len(look)):
-            for row, error in zip(look, self.type_check([row.code for row in look]), strict=True):
+    def _without_errors(
+        self,
+        rows: Sequence[Seed],
+        reason: FilterReason,
+        find_errors: Callable[[Sequence[Seed]], Iterable[str | None]],
+        on_row: Callable[[], None],
+    ) -> list[Seed]:
+        left = []
+        with self.result.timed(reason, len(rows)):
+            for row, error in zip(rows, find_errors(rows), strict=True):
                 if error is None:
-                    yield row
+                    left.append(row)
                 else:
-                    self.result.drop(row, FilterReason.TYPES, error)
+                    self.result.drop(row, reason, error)
                 on_row()
+        return left
 
     def _unique(self) -> list[Seed]:
         if self.near_duplicates is None:
-            return self._typed
+            return self._sound
         with self.result.timed(FilterReason.NEAR_DUPLICATES, 0):
-            twins = self.near_duplicates([row.code for row in self._typed])
-        self.result.checked[FilterReason.NEAR_DUPLICATES] = len(self._typed)
-        pairs = list(zip(self._typed, twins, strict=True))
-        self._duplicates = {row.id: self._typed[twin] for row, twin in pairs if twin is not None}
+            twins = self.near_duplicates([row.code for row in self._sound])
+        self.result.checked[FilterReason.NEAR_DUPLICATES] = len(self._sound)
+        pairs = list(zip(self._sound, twins, strict=True))
+        self._duplicates = {row.id: self._sound[twin] for row, twin in pairs if twin is not None}
         return [row for row, twin in pairs if twin is None]
 
     def _ask_judge(self, rows: Sequence[Seed]) -> None:

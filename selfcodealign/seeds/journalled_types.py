@@ -4,10 +4,11 @@ import importlib.metadata
 import itertools
 import platform
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from selfcodealign.journal import Journal, journal_key
 from selfcodealign.parallel import ALONE, ordered_map
-from selfcodealign.params import Workers
+from selfcodealign.params import TypeCheckerName, Workers
 from selfcodealign.records import row_id
 from selfcodealign.seeds.type_check import type_errors
 
@@ -18,14 +19,16 @@ BATCH_PROGRAMS = 512
 class TypeCheck:
     """Says what type errors programs have. What is in the journal is not checked again."""
 
-    def __init__(self, journal: Journal, workers: Workers = ALONE) -> None:
+    def __init__(self, checker: TypeCheckerName, journal: Journal, workers: Workers = ALONE) -> None:
         """Check in worker processes.
 
         Args:
-            journal: where outcomes are kept, under a key of the program, Python's version and all installed packages
-                (the type checker is one of them).
+            checker: which type checker.
+            journal: where outcomes are kept, under a key of the program, the checker, Python's version and all
+                installed packages.
             workers: where batches of programs are checked, by one run of the checker a worker.
         """
+        self._checker = checker
         self._journal = journal
         self._workers = workers
         self._environment = _environment()
@@ -35,13 +38,20 @@ class TypeCheck:
 
         Raises:
             InputError: the journal is damaged or cannot be written.
-            PrerequisiteError: basedpyright is missing or does not start.
+            PrerequisiteError: the checker is missing or does not start.
         """
-        keys = [journal_key("types", program=program, environment=self._environment) for program in programs]
+        decisive = {"checker": self._checker, "environment": self._environment}
+        keys = [journal_key("types", program=program, **decisive) for program in programs]
         known = self._journal.get_many(keys)
         unknown = (program for key, program in zip(keys, programs, strict=True) if key not in known)
         errors = itertools.chain.from_iterable(
-            ordered_map(type_errors, _batches(unknown), workers=self._workers, chunk_items=1, inline_items=1)
+            ordered_map(
+                partial(type_errors, checker=self._checker),
+                _batches(unknown),
+                workers=self._workers,
+                chunk_items=1,
+                inline_items=1,
+            )
         )
         for key in keys:
             if key in known:

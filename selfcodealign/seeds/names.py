@@ -4,12 +4,17 @@ import ast
 import builtins
 import keyword
 import symtable
+from collections.abc import Iterator
 
 # What `site` adds for interactive use is no builtin of a program.
 BUILTIN_NAMES = frozenset(dir(builtins)) - {"copyright", "credits", "license", "exit", "quit", "_"}
 
 # Everything that the compiler raises on source that is no valid, moderately nested Python.
 COMPILER_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
+# The fields in which statements hold statements (and `try` and `match` their branches, which hold statements).
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 class ModuleStateError(Exception):
@@ -60,16 +65,31 @@ def needed_names(code: str, function: ast.FunctionDef | ast.AsyncFunctionDef) ->
 
 
 def _quoted_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
-    """Names inside string annotations, such as `x: "list[Node]"`."""
-    annotations = [node.annotation for node in ast.walk(function) if isinstance(node, (ast.arg, ast.AnnAssign))]
+    """Names inside string annotations, such as `x: "list[Node]"`, of parameters, variables and the function itself."""
+    annotations = [function.returns]
+    for statement in _statements(function):
+        if isinstance(statement, ast.AnnAssign):
+            annotations.append(statement.annotation)
+        elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            taken = statement.args
+            parameters = (*taken.posonlyargs, *taken.args, *taken.kwonlyargs, taken.vararg, taken.kwarg)
+            annotations += [parameter.annotation for parameter in parameters if parameter is not None]
     found: set[str] = set()
-    for annotation in (*annotations, function.returns):
-        if annotation is None:
-            continue
+    for annotation in filter(None, annotations):
         for node in ast.walk(annotation):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found |= _names_of_expression(node.value)
     return found
+
+
+def _statements(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.AST]:
+    """A function and all statements in it. Only they hold annotations, and they are a tenth of its nodes."""
+    pending: list[ast.AST] = [function]
+    while pending:
+        node = pending.pop()
+        yield node
+        for field in _BLOCKS:
+            pending.extend(getattr(node, field, ()))
 
 
 def _names_of_expression(text: str) -> set[str]:

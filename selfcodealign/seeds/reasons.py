@@ -9,6 +9,8 @@ class CollectReason(StrEnum):
     LICENCE_UNKNOWN = "licence_unknown"
     LICENCE_NOT_PERMITTED = "licence_not_permitted"
     NO_FILE_LIST = "no_file_list"
+    BAD_ARCHIVE = "bad_archive"
+    ARCHIVE_TOO_LARGE = "archive_too_large"
 
     TEST_FILE = "test_file"
     GENERATED = "generated"
@@ -45,6 +47,7 @@ class FilterReason(StrEnum):
     TEST_CODE = "test_code"
     BENCHMARK_TEXT = "benchmark_text"
     TYPES = "types"
+    DOES_NOT_RUN = "does_not_run"
     NEAR_DUPLICATES = "near_duplicates"
     JUDGE_NO = "judge_no"
     JUDGE_UNPARSED = "judge_unparsed"

@@ -7,17 +7,29 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
+from selfcodealign.errors import InputError
 from selfcodealign.parallel import ordered_map
-from selfcodealign.params import Workers
-from selfcodealign.records import Dropped, Seed, read_rows
-from selfcodealign.seeds import HubFiles, PermittedLicences, SourceFile, type_errors
+from selfcodealign.params import TypeCheckerName, Workers
+from selfcodealign.records import Dropped, Seed, read_rows, write_rows
+from selfcodealign.seeds import (
+    CollectReason,
+    DownloadedPackages,
+    HubFiles,
+    Origin,
+    PermittedLicences,
+    Skipped,
+    SourceFile,
+    extract_functions,
+    type_errors,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -111,50 +123,149 @@ def test_an_unreachable_hub_is_one_line(tmp_path: Path) -> None:
     check_refusal(stage("collect_seeds", tmp_path, HF_HUB_OFFLINE="1"), 2, "nobody/nothing cannot be reached")
 
 
-def test_a_dataset_is_streamed_row_by_row(tmp_path: Path) -> None:
-    licences = "max_stars_repo_licenses"
-    rows = [
-        {"content": "def f(x):\n    return x\n", licences: ["MIT"], "max_stars_repo_path": "a.py"},
-        {
-            "content": "def g(x):\n    return x\n",
-            licences: ["GPL-2.0-only"],
-            "max_stars_repo_path": "b",
-        },
-        {"content": "def h(x):\n    return x\n", licences: ["MIT"], "max_stars_repo_path": "c.py"},
-    ]
-    (tmp_path / "train.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    found = list(HubFiles(str(tmp_path), PermittedLicences(["MIT"]), max_files=2))
-    assert [isinstance(item, SourceFile) for item in found] == [True, False]
-    assert isinstance(found[0], SourceFile)
-    assert (found[0].origin.source, found[0].origin.licence, found[0].file) == ("hub", "MIT", "a.py")
+def test_a_package_that_is_not_installed_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index = tmp_path / "index"
+    index.mkdir()
+    with zipfile.ZipFile(index / "nowhere_else-1.2-py3-none-any.whl", "w") as archive:
+        folder = "nowhere_else-1.2.dist-info"
+        archive.writestr("nowhere_else.py", "def f(x):\n    return x\n")
+        archive.writestr(
+            f"{folder}/METADATA", "Metadata-Version: 2.1\nName: nowhere-else\nVersion: 1.2\nLicense: MIT\n"
+        )
+        archive.writestr(f"{folder}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{folder}/RECORD", "nowhere_else.py,,\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    source = DownloadedPackages(["nowhere-else==1.2"], PermittedLicences(["MIT"]), tmp_path / "wheels")
+    (first,) = source
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    assert list(source) == [first]
+    with pytest.raises(InputError, match=r"no wheel of nowhere-else==1\.3 .*No matching distribution"):
+        list(DownloadedPackages(["nowhere-else==1.3"], PermittedLicences(["MIT"]), tmp_path / "wheels"))
 
 
-TYPED: list[tuple[str, str | None]] = [
-    ("def f(x: int) -> int:\n    return x + 1\n", None),
-    ("def f(x):\n    return x.anything\n", None),
-    ("import networkx as nx\ndef f(x):\n    return nx.Graph(x)\n", None),
-    ("def f(x: int) -> str:\n    return x\n", "reportReturnType"),
-    ("def f(x):\n    return nowhere(x)\n", "reportUndefinedVariable"),
-    ("import no_such_module\ndef f(x):\n    return no_such_module.a(x)\n", "reportMissingImports"),
-    ("import math\ndef f(x):\n    return math.no_such_function(x)\n", "reportAttributeAccessIssue"),
-    ("# type: ignore\ndef f(x: int) -> str:\n    return x  # type: ignore\n", "reportReturnType"),
-    ("# pyright: basic\ndef f(x: int) -> str:\n    return x  # pyright: ignore\n", "reportReturnType"),
+STACK_V1 = {
+    "licences": "max_stars_repo_licenses",
+    "path": "max_stars_repo_path",
+    "repository": "max_stars_repo_name",
+    "revision": "max_stars_repo_head_hexsha",
+}
+STACK_V2 = {"licences": "detected_licenses", "path": "path", "repository": "repo_name", "revision": "revision_id"}
+
+
+@pytest.mark.parametrize("columns", [STACK_V1, STACK_V2])
+def test_both_versions_of_the_stack_are_streamed_with_their_licences(tmp_path: Path, columns: dict[str, str]) -> None:
+    def row(path: str, *licences: str) -> dict[str, Any]:
+        values = {"licences": list(licences), "path": path, "repository": "a/b", "revision": "c0ffee"}
+        return {"content": "def f(x):\n    return x\n", **{columns[key]: value for key, value in values.items()}}
+
+    rows = [row("/src/a.py", "MIT"), row("b.py", "GPL-2.0-only"), row("c.py"), row("d.py", "MIT")]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    first, second, third = HubFiles(str(tmp_path), PermittedLicences(["MIT"]), max_files=3)
+    assert isinstance(first, SourceFile)
+    assert (first.origin.source, first.origin.licence, first.file) == ("hub", "MIT", "src/a.py")
+    assert (first.origin.package, first.origin.version) == ("a/b", "c0ffee")
+    assert isinstance(second, Skipped)
+    assert second.reason == CollectReason.LICENCE_NOT_PERMITTED
+    assert isinstance(third, Skipped)
+    assert third.reason == CollectReason.LICENCE_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"blob_id": "9f86d0", "path": "/a.py", "detected_licenses": ["MIT"]}, "addresses of files"),
+        ({"repo_name": "a/b", "files": [{"blob_id": "9f86d0"}]}, "addresses of files"),
+        ({"body": "x = 1", "path": "a.py"}, "has no column 'content', but body, path"),
+    ],
+)
+def test_a_dataset_without_text_is_one_line(tmp_path: Path, row: dict[str, Any], text: str) -> None:
+    (tmp_path / "train.jsonl").write_text(json.dumps(row))
+    with pytest.raises(InputError, match=text):
+        list(HubFiles(str(tmp_path), PermittedLicences(["MIT"])))
+
+
+TYPED: list[tuple[str, dict[TypeCheckerName, str]]] = [
+    ("def f(x: int) -> int:\n    return x + 1\n", {}),
+    ("def f(x):\n    return x.anything\n", {}),
+    ("import networkx as nx\ndef f(x):\n    return nx.Graph(x)\n", {}),
+    (
+        "def f(x: int) -> str:\n    return x\n",
+        {"pyright": "reportReturnType", "pyrefly": "bad-return", "ty": "invalid-explicit-return"},
+    ),
+    (
+        "def f(x):\n    return nowhere(x)\n",
+        {"pyright": "reportUndefinedVariable", "pyrefly": "unknown-name", "ty": "unresolved-reference"},
+    ),
+    (
+        "import no_such_module\ndef f(x):\n    return no_such_module.a(x)\n",
+        {"pyright": "reportMissingImports", "pyrefly": "missing-import", "ty": "import-not-found"},
+    ),
+    (
+        "import math\ndef f(x):\n    return math.no_such_function(x)\n",
+        {"pyright": "reportAttributeAccessIssue", "pyrefly": "missing-attribute", "ty": "missing-attribute"},
+    ),
+    *(
+        (
+            f"# {switch}\ndef f(x: int) -> str:\n    return x  # {comment}\n",
+            {"pyright": "reportReturnType", "pyrefly": "bad-return", "ty": "invalid-explicit-return"},
+        )
+        for switch, comment in [
+            ("type: ignore", "type: ignore"),
+            ("pyright: basic", "pyright: ignore"),
+            ("pyrefly: ignore-errors", "pyrefly: ignore"),
+            ("mypy: ignore-errors", "ty: ignore"),
+        ]
+    ),
 ]
 
 
-@pytest.fixture(scope="module")
-def checked() -> dict[str, str | None]:
-    """All programs in one run, as in the stage; each must be judged by itself."""
-    programs = [program for program, _ in TYPED]
-    return dict(zip(programs, type_errors(programs), strict=True))
+@pytest.mark.parametrize("checker", get_args(TypeCheckerName))
+def test_type_errors_are_found_and_comments_do_not_hide_them(checker: TypeCheckerName) -> None:
+    # All programs in one run, as in the stage; each must be judged by itself.
+    errors = type_errors([program for program, _ in TYPED], checker=checker)
+    found = [error.partition(":")[0] if error else None for error in errors]
+    assert found == [rules.get(checker) for _, rules in TYPED]
 
 
-@pytest.mark.parametrize(("program", "rule"), TYPED)
-def test_type_errors_are_found_and_comments_do_not_hide_them(
-    program: str, rule: str | None, checked: dict[str, str | None]
-) -> None:
-    error = checked[program]
-    assert (error is None) if rule is None else (error is not None and error.startswith(f"{rule}: "))
+@pytest.mark.parametrize("checker", get_args(TypeCheckerName))
+def test_a_program_that_breaks_the_checker_costs_only_itself(checker: TypeCheckerName) -> None:
+    deep = "def f(x):\n    return " + " + ".join(["x"] * 3000) + "\n"
+    good = "def f(x: int) -> int:\n    return x + 1\n"
+    first, broken, last = type_errors([good, deep, good], checker=checker)
+    assert (first, last) == (None, None)
+    assert broken is not None
+
+
+@pytest.mark.sandbox
+def test_the_smoke_filter_keeps_what_runs_in_the_sandbox(tmp_path: Path) -> None:
+    texts = {
+        "runs": "import math\ndef runs(x, y):\n    return math.hypot(x, y)\n",
+        "called": "def called(x=1):\n    return x + 1\n",
+        "missing": "import no_such_module\ndef missing(x):\n    return no_such_module.f(x)\n",
+        "gone": "from math import no_such_name\ndef gone(x):\n    return no_such_name(x)\n",
+        "raises": "def raises(x=()):\n    return x[0]\n",
+        "endless": "def endless(x=1):\n    while x:\n        pass\n    return x\n",
+    }
+    origin = Origin(source="folder", package="p", version="1", licence="MIT")
+    files = [SourceFile(origin=origin, file=f"{name}.py", path=name, text=text) for name, text in texts.items()]
+    seeds = tmp_path / "seeds.parquet"
+    write_rows(seeds, [row for file in files for row in extract_functions(file)], Seed)
+    off = dict.fromkeys(["docstring", "types", "near_duplicates", "returns_value", "system_imports"], False)
+    params = params_file(tmp_path, {}, smoke=True, min_lines=1, **off)
+    values = yaml.safe_load(params.read_text())
+    values["sandbox"].update(runtime="runsc-direct", timeout_s=2, num_workers=2)
+    params.write_text(yaml.safe_dump(values))
+    answer = stage("filter_seeds", tmp_path, "--seeds", str(seeds))
+    assert answer.returncode == 0, answer.stderr
+    kept = read_rows(tmp_path / "filter_seeds" / "seeds.parquet", Seed)
+    assert {row.name for row in kept} == {"runs.runs", "called.called"}
+    dropped = read_rows(tmp_path / "filter_seeds" / "dropped.parquet", Dropped)
+    assert {row.reason for row in dropped} == {"does_not_run"}
+    details = {str(row.detail).split()[1].partition(":")[0]: str(row.detail) for row in dropped}
+    assert "error: ModuleNotFoundError" in details["missing.py"]
+    assert "error: IndexError" in details["raises.py"]
+    assert "timeout" in details["endless.py"]
 
 
 def double_or_die(number: int) -> int:

@@ -1,5 +1,7 @@
 """What the curation benchmark measures with: exact pairs, recall and precision, the exponent, the peer."""
 
+import json
+
 import pytest
 
 from benchmarks.curation.exactness import compare, similar_pairs
@@ -10,6 +12,7 @@ from benchmarks.curation.growing import exponent
 from benchmarks.curation.plan import plan
 from benchmarks.curation.planted import Hidden
 from benchmarks.curation.systems import Measured, datasketch_loop, ours
+from benchmarks.curation.type_checkers import Checked, disagreement, write_disagreements
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve"
 TEXTS = [WORDS, WORDS + " thirteen", "something else that is not like the others at all", WORDS.upper()]
@@ -54,6 +57,24 @@ def test_extraction_counts_functions_of_both_ways(tmp_path) -> None:
     own, walk = measure_extraction([path])
     assert (own.num_files, walk.num_functions) == (1, 1)
     assert own.num_functions >= 1
+
+
+def test_disagreement_is_counted_in_both_directions_by_the_rule_of_the_one_that_drops() -> None:
+    checker = [None, "a: wrong", None, "b: wrong", "b: wrong"]
+    measure = [None, "c: wrong", "d: wrong", None, None]
+    found = disagreement(checker, measure)
+    assert found.false_keeps == {"d": 1}
+    assert found.false_drops == {"b": 2}
+
+
+def test_functions_on_which_checkers_differ_are_listed_with_the_error_of_each(tmp_path) -> None:
+    checked = {
+        "pyright": Checked([None, "a: wrong", "a: wrong"], 1.0, 1.0),
+        "ty": Checked([None, "b: wrong", None], 1.0, 1.0),
+    }
+    write_disagreements(tmp_path / "listed.jsonl", ["same", "both", "apart"], checked)
+    (line,) = (tmp_path / "listed.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line) == {"pyright": "a: wrong", "ty": None, "code": "apart"}
 
 
 def test_a_plan_multiplies_what_was_measured() -> None:

@@ -70,7 +70,7 @@ def test_all_sources_of_the_settings_are_read_in_order(tmp_path: Path) -> None:
     settings = CollectSeeds(
         folders=[str(tmp_path)], files=[str(tmp_path / "rows.jsonl")], licences=["MIT"], assumed_licence="MIT"
     )
-    result = collect_seeds(sources_of(settings), max_functions=None, seed=1)
+    result = collect_seeds(sources_of(settings, tmp_path), max_functions=None, seed=1)
     assert [row.source for row in result.seeds] == ["folder", "file"]
 
 
@@ -83,10 +83,10 @@ def test_refusals_are_counted_apart_by_package_and_file(tmp_path: Path) -> None:
     assert (refused.num_files, dict(refused.packages_dropped)) == (0, {"licence_unknown": 1})
 
 
-def test_an_assumed_licence_that_is_no_licence_is_one_clear_line() -> None:
+def test_an_assumed_licence_that_is_no_licence_is_one_clear_line(tmp_path: Path) -> None:
     settings = CollectSeeds(folders=["x"], licences=["MIT"], assumed_licence="whatever")
     with pytest.raises(InputError, match=r"collect_seeds\.assumed_licence"):
-        sources_of(settings)
+        sources_of(settings, tmp_path)
 
 
 def test_items_are_read_only_a_bounded_number_ahead() -> None:

@@ -67,6 +67,26 @@ def test_imports_for_type_checkers_and_quoted_annotations_count() -> None:
 
 
 @pytest.mark.parametrize(
+    "statement",
+    [
+        "    y: 'Decimal' = x",
+        "    def g(a: 'Decimal'): return a",
+        "    def g(a, /, *, b: 'list[Decimal]'): return a",
+        "    async def g(*a: 'Decimal', **b): return a",
+        "    if x:\n        pass\n    elif x:\n        z: 'Decimal' = x",
+        "    for y in x:\n        pass\n    else:\n        z: 'Decimal' = x",
+        "    try:\n        pass\n    except ValueError:\n        y: 'Decimal' = x\n    finally:\n        pass",
+        "    try:\n        pass\n    finally:\n        y: 'Decimal' = x",
+        "    match x:\n        case 1:\n            y: 'Decimal' = x",
+        "    class C:\n        def g(self, **b: 'Decimal'): return b",
+    ],
+)
+def test_quoted_annotations_count_wherever_a_statement_stands(statement: str) -> None:
+    (seed,) = seeds(f"from decimal import Decimal\n\ndef f(x):\n{statement}\n    return x\n")
+    assert seed.code.startswith("from decimal import Decimal\n")
+
+
+@pytest.mark.parametrize(
     ("text", "needs"),
     [
         ("LIMIT = 3\ndef f(x):\n    return x + LIMIT\n", "LIMIT"),

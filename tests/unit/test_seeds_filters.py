@@ -11,6 +11,7 @@ from selfcodealign.evaluation.benchmarks import task_docstring
 from selfcodealign.params import FilterSeeds
 from selfcodealign.records import Seed
 from selfcodealign.seeds import FilterReason, Origin, SourceFile, extract_functions, filter_seeds
+from selfcodealign.seeds.smoke import smoke_program
 
 ALL_OFF = {
     "docstring": False,
@@ -181,6 +182,8 @@ def test_filters_that_lack_what_they_need_are_a_defect_of_the_caller() -> None:
         filter_seeds([], settings(benchmark_text=True), seed=1)
     with pytest.raises(ValueError, match="no judge"):
         filter_seeds([], settings(judge=True), seed=1)
+    with pytest.raises(ValueError, match="smoke is on"):
+        filter_seeds([], settings(smoke=True), seed=1)
 
 
 def many(count: int) -> list[Seed]:
@@ -262,6 +265,38 @@ def test_the_judge_sees_only_what_is_left_and_unparsed_verdicts_have_their_own_r
     assert len(asked) == len(set(asked)) == 30
     assert (len(result.seeds), result.counts["judge_no"], result.counts["judge_unparsed"]) == (10, 10, 10)
     assert all(judged([row]) == [True] for row in result.seeds)
+
+
+def test_only_seeds_without_type_errors_are_run_and_those_that_fail_have_their_own_reason() -> None:
+    ran: list[str] = []
+
+    def smoke(rows: Sequence[Seed]) -> list[str | None]:
+        ran.extend(row.id for row in rows)
+        return [None if row.name < "m3" else "error: NameError" for row in rows]
+
+    result = filter_seeds(many(60), settings(types=True, smoke=True), seed=1, type_check=even_types, smoke=smoke)
+    assert len(ran) == len(set(ran)) == result.checked["does_not_run"] == 30
+    assert {row.name < "m3" for row in result.seeds} == {True}
+    assert len(result.seeds) + result.counts["does_not_run"] == 30
+    assert all("error: NameError" in str(row.detail) for row in result.dropped if row.reason == "does_not_run")
+
+
+@pytest.mark.parametrize(
+    ("head", "is_called"),
+    [
+        ("def f():", True),
+        ("def f(x=1, /, y=2, *rest, z=3, **more):", True),
+        ("def f(x, y=2):", False),
+        ("def f(x, /):", False),
+        ("def f(*, z):", False),
+        ("async def f():", False),
+    ],
+)
+def test_smoke_calls_only_what_needs_no_argument(head: str, is_called: bool) -> None:
+    program = smoke_program(seed_of(f"import math\n\n\n{head}\n    return math.pi\n"))
+    assert program.startswith("import math\n")
+    assert program.endswith("\nf()\n") == is_called
+    compile(program, "smoke", "exec")
 
 
 def test_filters_that_dropped_nothing_are_counted_with_zero() -> None:

@@ -107,7 +107,7 @@ def test_types_that_were_checked_before_a_kill_are_not_checked_again(
 ) -> None:
     asked: list[str] = []
 
-    def check(programs: Sequence[str]) -> list[str | None]:
+    def check(programs: Sequence[str], checker: str) -> list[str | None]:
         if len(asked) > 40:
             raise KeyboardInterrupt
         asked.extend(programs)
@@ -118,7 +118,7 @@ def test_types_that_were_checked_before_a_kill_are_not_checked_again(
     rows = functions(3, 120)
     expected = outcome(filtered(rows, None))
     with open_journal(tmp_path / "types.sqlite") as journal, pytest.raises(KeyboardInterrupt):
-        filtered(rows, None, type_check=TypeCheck(journal))
+        filtered(rows, None, type_check=TypeCheck("pyright", journal))
     before = set(asked)
     assert 0 < len(before) < 120
     asked.clear()
@@ -126,11 +126,11 @@ def test_types_that_were_checked_before_a_kill_are_not_checked_again(
         journalled_types, "type_errors", lambda programs: asked.extend(programs) or wrong_ones(programs)
     )
     with open_journal(tmp_path / "types.sqlite") as journal:
-        assert outcome(filtered(rows, None, type_check=TypeCheck(journal))) == expected
+        assert outcome(filtered(rows, None, type_check=TypeCheck("pyright", journal))) == expected
     assert not before & set(asked)
     asked.clear()
     with open_journal(tmp_path / "types.sqlite") as journal:
-        assert outcome(filtered(rows, None, type_check=TypeCheck(journal))) == expected
+        assert outcome(filtered(rows, None, type_check=TypeCheck("pyright", journal))) == expected
     assert asked == []
 
 

@@ -5,8 +5,10 @@ from selfcodealign.seeds.sources.folders import Folder
 from selfcodealign.seeds.sources.hub import HubFiles
 from selfcodealign.seeds.sources.python_packages import InstalledPackages, StandardLibrary
 from selfcodealign.seeds.sources.source import Origin, Skipped, Source, SourceFile
+from selfcodealign.seeds.sources.wheels import DownloadedPackages
 
 __all__ = [
+    "DownloadedPackages",
     "Folder",
     "HubFiles",
     "InstalledPackages",

@@ -1,7 +1,11 @@
-"""A dataset on the Hugging Face Hub, streamed: The Stack, or any with a column of source text."""
+"""A dataset on the Hugging Face Hub, streamed: The Stack, or any with a column of source text.
+
+The Stack v1 has text and licences in its rows. The Stack v2 has licences and addresses of files; it is read once its
+text has been downloaded into a `content` column, and refused in one line before.
+"""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from selfcodealign.errors import InputError, PrerequisiteError
@@ -10,6 +14,8 @@ from selfcodealign.seeds.sources.rows import LICENCE_COLUMNS, RowReader
 from selfcodealign.seeds.sources.source import Skipped, SourceFile
 
 UNKNOWN_REVISION = "unknown"
+# The Stack v2 names files by their id in Software Heritage; its "ids" form has a repository a row, with a list `files`.
+_ADDRESS_COLUMNS = frozenset({"blob_id", "files"})
 
 
 class HubFiles:
@@ -70,11 +76,19 @@ class HubFiles:
         )
         for number, row in enumerate(itertools.islice(rows, self._max_files), start=1):
             if number == 1 and self._text_column not in row:
-                raise InputError(
-                    f"collect_seeds.hub.text_column: {self._name} has no column {self._text_column!r}, "
-                    f"but {', '.join(sorted(row))}"
-                )
+                raise self._without_text(row)
             yield reader.read(row, number, f"{self._name}/{self._subset or self._split}#{number}")
+
+    def _without_text(self, row: Mapping[str, Any]) -> InputError:
+        if not _ADDRESS_COLUMNS.isdisjoint(row):
+            return InputError(
+                f"collect_seeds.hub.name: {self._name} holds the addresses of files (blob_id) and not their text; "
+                "download them as its card says, and name the result under collect_seeds.files or here"
+            )
+        return InputError(
+            f"collect_seeds.hub.text_column: {self._name} has no column {self._text_column!r}, "
+            f"but {', '.join(sorted(row))}"
+        )
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         """The rows, with every failure of the network turned into one line."""

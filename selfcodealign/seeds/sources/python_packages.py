@@ -36,7 +36,7 @@ class StandardLibrary:
             licence=STANDARD_LIBRARY_LICENCE,
         )
         if not self._permitted.permits(origin.licence):
-            yield _refused(origin.package, origin.version, CollectReason.LICENCE_NOT_PERMITTED, origin.licence)
+            yield refused(origin.package, origin.version, CollectReason.LICENCE_NOT_PERMITTED, origin.licence)
             return
         for folder, subfolders, names in os.walk(root):
             subfolders[:] = sorted(name for name in subfolders if name not in _NOT_THE_LIBRARY)
@@ -76,15 +76,12 @@ class InstalledPackages:
 
     def _files(self, distribution: Distribution) -> Iterator[SourceFile | Skipped]:
         name, version = distribution.name, distribution.version
-        licence = distribution_licence(distribution)
-        if licence is None:
-            yield _refused(name, version, CollectReason.LICENCE_UNKNOWN, "its metadata names no known licence")
-            return
-        if not self._permitted.permits(licence):
-            yield _refused(name, version, CollectReason.LICENCE_NOT_PERMITTED, licence)
+        licence, refusal = permitted_licence(distribution, name, version, self._permitted)
+        if refusal is not None:
+            yield refusal
             return
         if distribution.files is None:
-            yield _refused(name, version, CollectReason.NO_FILE_LIST, "its metadata lists no files")
+            yield refused(name, version, CollectReason.NO_FILE_LIST, "its metadata lists no files")
             return
         origin = Origin(source="python_package", package=name, version=version, licence=licence)
         listed = sorted(
@@ -121,7 +118,20 @@ def printable(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
-def _refused(package: str, version: str, reason: CollectReason, detail: str) -> Skipped:
+def permitted_licence(
+    distribution: Distribution, name: str, version: str, permitted: PermittedLicences
+) -> tuple[str, Skipped | None]:
+    """The licence of a package, and its refusal if that is unknown or not permitted."""
+    licence = distribution_licence(distribution)
+    if licence is None:
+        return "", refused(name, version, CollectReason.LICENCE_UNKNOWN, "its metadata names no known licence")
+    if not permitted.permits(licence):
+        return licence, refused(name, version, CollectReason.LICENCE_NOT_PERMITTED, licence)
+    return licence, None
+
+
+def refused(package: str, version: str, reason: CollectReason, detail: str) -> Skipped:
+    """The refusal of a whole package."""
     return Skipped(scope="package", package=package, version=version, file="", reason=reason, detail=detail)
 
 

@@ -49,7 +49,7 @@ class RowReader:
         """
         package = _first_text(row, _PACKAGE_COLUMNS) or self.dataset
         version = _first_text(row, _VERSION_COLUMNS) or self.version
-        file = _first_text(row, _FILE_COLUMNS) or f"row {number}"
+        file = _first_text(row, _FILE_COLUMNS).lstrip("/") or f"row {number}"
         licence = self._licence(row)
         try:
             if licence is None:
