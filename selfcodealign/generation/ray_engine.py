@@ -70,19 +70,16 @@ class ReplicaHandle:
         import ray
         from ray.exceptions import RayError, RayTaskError
 
-        if self._loading is None or self._is_unusable:
-            return not self._is_unusable
-        if not ray.wait([self._loading], timeout=0)[0]:
-            return False
-        try:
-            ray.get(self._loading)
-        except RayTaskError as error:
-            logger.warning("%s takes no part: %s", self.url, _one_line(error.cause))
-            self._is_unusable = True
-        except RayError:
-            self._loading = self.actor.load.remote()
-        else:
-            self._loading = None
+        if self._loading is not None and not self._is_unusable and ray.wait([self._loading], timeout=0)[0]:
+            try:
+                ray.get(self._loading)
+            except RayTaskError as error:
+                logger.warning("%s takes no part: %s", self.url, _one_line(error.cause))
+                self._is_unusable = True
+            except RayError:
+                self._loading = self.actor.load.remote()
+            else:
+                self._loading = None
         return self._loading is None
 
 

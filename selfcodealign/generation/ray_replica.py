@@ -14,7 +14,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from selfcodealign.errors import SelfCodeAlignError
 from selfcodealign.generation.engine import Answer, Decoding, Engine, Rejection, Request
 from selfcodealign.generation.vllm_engine import holds_model, load_vllm
 from selfcodealign.params import Engine as EngineSettings
@@ -40,7 +39,7 @@ class Place:
 
 
 class Intake:
-    """Requests that arrive from any thread, for an engine that takes them in one."""
+    """Requests that arrive from any thread, for an engine that takes them in one of its own."""
 
     def __init__(self) -> None:
         self._arrived: queue.SimpleQueue[Asked] = queue.SimpleQueue()
@@ -120,7 +119,7 @@ class Replica:
         """Load and answer in one thread, whose number of cores holds for both."""
         try:
             engine = load_vllm(self._model_folder, self._settings)
-        except SelfCodeAlignError as error:
+        except Exception as error:  # noqa: BLE001 - it is raised where the loading is waited for
             loaded.set_exception(error)
             return
         loaded.set_result(None)
