@@ -5,7 +5,7 @@ answers; which replica takes which request is `ServerPool`'s to say, as with ser
 built on top of them does not fit: Ray Data's batches (`ray.data.llm`) take a data set that is known beforehand, while
 requests here may depend on earlier answers, answers are to be kept one by one as they end, and a growing answer may be
 ended early; Ray Serve LLM is a service with an address of its own, which `engine.kind: openai` asks as any other. Both
-also need packages that a build of vLLM for CPUs does not go with.
+come with the extra `ray[llm]`, which pins one CUDA build of vLLM, another than this project's.
 """
 
 import logging
