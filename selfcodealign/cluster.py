@@ -85,7 +85,7 @@ def living_nodes() -> list[Node]:
     return sorted(nodes, key=lambda node: (-node.num_gpus, -node.num_cpus, node.name))
 
 
-_WAY_OUT = "start it with `ray start` on each node and run this on one of them, or set engine.ray_address to null"
+_WAY_OUT = "start it with `ray start` on each node and run this on one of them, or set ray_address to null"
 
 
 def _check_reachable(address: str) -> None:
