@@ -123,7 +123,7 @@ def test_types_that_were_checked_before_a_kill_are_not_checked_again(
     assert 0 < len(before) < 120
     asked.clear()
     monkeypatch.setattr(
-        journalled_types, "type_errors", lambda programs: asked.extend(programs) or wrong_ones(programs)
+        journalled_types, "type_errors", lambda programs, checker: asked.extend(programs) or wrong_ones(programs)
     )
     with open_journal(tmp_path / "types.sqlite") as journal:
         assert outcome(filtered(rows, None, type_check=TypeCheck("pyright", journal))) == expected
