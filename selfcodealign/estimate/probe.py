@@ -10,17 +10,12 @@ from selfcodealign.errors import PrerequisiteError
 from selfcodealign.params import load_params
 from selfcodealign.records import Seed, read_rows, write_rows
 
-OPTIONS = {
+# The stages and, as options, what each reads of the others' outputs.
+INPUTS = {
     "generate_concepts": {"seeds": "seeds.parquet"},
     "generate_instructions": {"seeds": "seeds.parquet", "concepts": "generate_concepts/concepts.parquet"},
     "generate_responses": {"instructions": "generate_instructions/instructions.parquet"},
-}
-VALIDATION = {
-    "responses": "generate_responses/responses.parquet",
-    "verdicts": "verdicts.parquet",
-    "dropped": "dropped.parquet",
-    "strengths": "strengths.parquet",
-    "agreements": "agreements.parquet",
+    "validate_responses": {"responses": "generate_responses/responses.parquet"},
 }
 
 
@@ -49,11 +44,11 @@ def probe(params_path: Path, metrics: Path, folder: Path, *, model: Path, seeds_
     shutil.copytree(metrics, found) if metrics.is_dir() else found.mkdir()
     write_rows(folder / "seeds.parquet", read_rows(seeds_path, Seed)[:num_seeds], Seed)
     is_from_seeds = load_params(params_path).generate_instructions.source == "seeds"
-    for stage in list(OPTIONS)[is_from_seeds:]:
-        paths = {"params": params_path, "model": model, "out": folder / stage, "metrics": found / f"{stage}.json"}
-        _run(stage, folder, {**paths, **{name: folder / path for name, path in OPTIONS[stage].items()}})
-    outputs = {name: folder / path for name, path in VALIDATION.items()}
-    _run("validate_responses", folder, {"params": params_path, "metrics": found / "validate_responses.json", **outputs})
+    for stage in list(INPUTS)[is_from_seeds:]:
+        paths = {"params": params_path, "out": folder / stage, "metrics": found / f"{stage}.json"}
+        if stage.startswith("generate_"):
+            paths["model"] = model
+        _run(stage, folder, {**paths, **{name: folder / path for name, path in INPUTS[stage].items()}})
     return found
 
 

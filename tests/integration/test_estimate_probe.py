@@ -42,7 +42,6 @@ def test_a_probe_measures_every_step_up_to_validation(
     monkeypatch.chdir(ROOT)
     write_rows(tmp_path / "seeds.parquet", [seed(number) for number in range(5)], Seed)
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    values["sandbox"]["runtime"] = "runsc-direct"
     values["generate_responses"]["num_samples"] = NUM_SAMPLES
     for step in ("generate_concepts", "generate_instructions", "generate_responses"):
         values[step]["num_exemplars"] = 1
