@@ -50,7 +50,7 @@ bench: $(BENCHES) ## Measure everything against its peers
 bench-sandbox: sandbox ## The sandbox, side by side with other ways of running programs (about 10 minutes)
 	@$(IN_VENV) python -m benchmarks.sandbox $(ARGS)
 
-bench-generation: sandbox ## The three steps, side by side with the reference's request layout; after `make repro` (about half an hour)
+bench-generation: sandbox ## The three steps, side by side with the reference's request layout; after `make repro` (about 45 minutes)
 	@$(IN_VENV) python -m benchmarks.generation $(ARGS)
 
 bench-journal: setup ## How soon a run resumes over a million finished answers (about 2 minutes)

@@ -32,7 +32,7 @@ def everything(
     ] = None,
     typed: Annotated[
         int, typer.Option(min=1, help="Functions for the type checkers; 2048: one batch of the stage.")
-    ] = (2_048),
+    ] = 2_048,
     jaccard: Annotated[float, typer.Option(min=0.1, max=0.99, help="Similarity of near-duplicates.")] = 0.7,
     plan_functions: Annotated[int, typer.Option(min=1, help="Functions of the run that is planned.")] = 5_000_000,
     plan_responses: Annotated[int, typer.Option(min=1, help="Responses of the run that is planned.")] = 2_400_000,
