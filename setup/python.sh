@@ -13,10 +13,11 @@ CONSTRAINTS="$ROOT/constraints.txt"
 STAMP="$VENV/.selfcodealign-setup"
 TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 
-# Prints the first Python that is new enough. The pins were made with 3.11: it comes first.
+# Prints the first Python that is new enough: that of a .venv that works, so that another one on the PATH does not make it
+# anew; then 3.11, with which the pins were made.
 find_python() {
     local candidate
-    for candidate in ${PYTHON:+"$PYTHON"} python3.11 python3.12 python3.13 python3; do
+    for candidate in ${PYTHON:+"$PYTHON"} "$VENV/bin/python" python3.11 python3.12 python3.13 python3; do
         # A version manager's shim may exist without a Python behind it: run it.
         if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
             printf '%s' "$candidate"

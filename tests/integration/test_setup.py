@@ -222,6 +222,20 @@ def test_a_python_that_is_too_old_is_named_in_one_line(checkout: Path):
     assert not (checkout / ".venv").exists()
 
 
+def test_an_environment_that_works_is_kept_when_another_python_comes_first(checkout: Path, tmp_path: Path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(checkout / ".venv")], check=True)
+    kept = checkout / ".venv" / "kept"
+    kept.touch()
+    other = tmp_path / "bin" / "python3.11"
+    other.parent.mkdir()
+    other.write_text(
+        f'#!/bin/sh\ncase "$1" in --version) echo Python 3.11.99 ;; *) exec {sys.executable} "$@" ;; esac\n'
+    )
+    other.chmod(0o755)
+    run("python.sh", checkout, "dev", PATH=f"{other.parent}{os.pathsep}{os.environ['PATH']}")
+    assert kept.exists()
+
+
 def test_a_package_that_cannot_be_installed_is_one_line_and_not_taken_for_installed(checkout: Path):
     offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": "/dev/null", "PYTHON": sys.executable}
     assert_one_line_with_exit_2(run("python.sh", checkout, "dev", **offline), "pip.log")
