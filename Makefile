@@ -34,7 +34,7 @@ repro: setup sandbox ## Run the whole pipeline, or what changed of it; says wher
 
 test: lint types sandbox test-tools ## Lint, types and all tests, with the real engine and sandbox
 	@$(IN_VENV) python -m pytest -n auto tests/unit $(ARGS)
-	@$(IN_VENV) python -m pytest -n 2 --dist loadgroup --durations=20 --ignore=tests/unit $(ARGS)
+	@$(IN_VENV) python -m pytest --durations=20 --ignore=tests/unit $(ARGS)
 
 test-unit: setup ## Tests that need neither engine nor sandbox (seconds)
 	@$(IN_VENV) python -m pytest -n auto tests/unit $(ARGS)
