@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from selfcodealign.errors import InputError
+from selfcodealign.files import writing
 from selfcodealign.records import ROWS_PER_BATCH, Dropped, arrow_schema, rows_table, scan_rows, write_rows
 
 
@@ -47,25 +47,25 @@ def dropped_rows(path: Path, reasons: Iterable[str]) -> Iterator[Callable[[Dropp
     folder = path.with_name(f".{path.name}.parts")
     names = list(reasons)
     try:
-        shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
-        folder.mkdir(parents=True)
+        with writing(path):
+            shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+            folder.mkdir(parents=True)
         with ExitStack() as stack:
             parts: dict[str, _Part] = {}
 
             def add(row: Dropped) -> None:
-                if row.reason not in parts:
-                    writer = pq.ParquetWriter(folder / row.reason, arrow_schema(Dropped), compression="zstd")
-                    parts[row.reason] = _Part(stack.enter_context(writer))
-                parts[row.reason].add(row)
+                with writing(path):
+                    if row.reason not in parts:
+                        writer = pq.ParquetWriter(folder / row.reason, arrow_schema(Dropped), compression="zstd")
+                        parts[row.reason] = _Part(stack.enter_context(writer))
+                    parts[row.reason].add(row)
 
             yield add
-            for part in parts.values():
-                part.flush()
+            with writing(path):
+                for part in parts.values():
+                    part.flush()
+                stack.close()
         written = (folder / name for name in names if name in parts)
         write_rows(path, itertools.chain.from_iterable(scan_rows(part, Dropped) for part in written), Dropped)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; free some space or mend the folder"
-        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

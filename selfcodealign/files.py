@@ -12,6 +12,24 @@ FILE_MODE = 0o644
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one line what cannot be written.
+
+    Args:
+        path: what people know as the output; the block may write files beside it.
+
+    Raises:
+        InputError: it cannot be written (no space, no permission).
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror or error}; free some space or mend the folder"
+        ) from error
+
+
+@contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends; after an error `path` is as it was.
 
@@ -23,13 +41,10 @@ def replaced(path: Path) -> Iterator[Path]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; free some space or mend the folder"
-        ) from error
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            os.replace(temporary, path)
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -63,21 +78,18 @@ def replaced_folder(destination: Path) -> Iterator[Path]:
     temporary = destination.with_name(f".{destination.name}.tmp")
     old = destination.with_name(f".{destination.name}.old")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        for path in temporary.rglob("*"):
-            if path.is_file():
-                path.chmod(FILE_MODE)  # safetensors files are born readable by their owner alone
-        # rename(2) replaces no folder that has files: the old one steps aside, and goes when the new one is there
-        shutil.rmtree(old, ignore_errors=True)
-        if destination.exists():
-            os.replace(destination, old)
-        os.replace(temporary, destination)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {destination}: {error.strerror or error}; free some space or fix its folder"
-        ) from error
+        with writing(destination):
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            yield temporary
+            for path in temporary.rglob("*"):
+                if path.is_file():
+                    path.chmod(FILE_MODE)  # safetensors files are born readable by their owner alone
+            # rename(2) replaces no folder that has files: the old one steps aside, and goes when the new one is there
+            shutil.rmtree(old, ignore_errors=True)
+            if destination.exists():
+                os.replace(destination, old)
+            os.replace(temporary, destination)
+            shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

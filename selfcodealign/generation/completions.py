@@ -81,6 +81,8 @@ class CompletionServer:
         except APIConnectionError as error:
             return self._broken_off(error.__cause__ or error, is_unreachable=_is_connecting(error))
         except Exception as error:
+            # The client lets the faults of its HTTP library through while a stream is read; which library, its version
+            # decides, so none can be named here. All others are raised again.
             if not _is_transport(error):
                 raise
             return self._broken_off(error)
