@@ -9,6 +9,8 @@ SHELL := /bin/bash
 EXTRAS ?= cpu,dev
 SANDBOX ?= runsc
 ARGS ?=
+# Two processes, see tests/conftest.py: one for the tests that load a model, one for the rest.
+LANES := -n 2 --dist loadgroup --no-loadscope-reorder
 REPORT := data/write_report/report.html
 
 # Stages call `python -m stages.NAME`, tests call `dvc` and `selfcodealign`: all from .venv.
@@ -34,7 +36,7 @@ repro: setup sandbox ## Run the whole pipeline, or what changed of it; says wher
 
 test: lint types sandbox test-tools ## Lint, types and all tests, with the real engine and sandbox
 	@$(IN_VENV) python -m pytest -n auto tests/unit $(ARGS)
-	@$(IN_VENV) python -m pytest --durations=20 --ignore=tests/unit $(ARGS)
+	@$(IN_VENV) python -m pytest $(LANES) --durations=30 --ignore=tests/unit $(ARGS)
 
 test-unit: setup ## Tests that need neither engine nor sandbox (seconds)
 	@$(IN_VENV) python -m pytest -n auto tests/unit $(ARGS)

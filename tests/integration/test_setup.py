@@ -299,7 +299,7 @@ def imported_names(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize(
     ("folders", "extras"),
-    [(("selfcodealign", "stages"), ("cpu",)), (("tests",), ("cpu", "dev"))],
+    [(("selfcodealign", "stages"), ("cpu", "ray")), (("tests",), ("cpu", "dev"))],
 )
 def test_what_the_code_imports_is_declared(folders: tuple[str, ...], extras: tuple[str, ...]):
     imported = set().union(*(imported_names(ROOT / folder) for folder in folders))
