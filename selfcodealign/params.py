@@ -98,6 +98,9 @@ class CollectSeeds(Section):
     assumed_licence: str | None = Field(
         default=None, description="SPDX expression for folders and files that state no licence; null: they are dropped"
     )
+    methods: bool = Field(
+        default=False, description="methods that need neither their class nor an instance are taken, as functions"
+    )
     licences: list[str] = Field(description="SPDX ids that count as permissive; everything else is dropped and counted")
     max_functions: Count | None = Field(default=None, description="functions kept, drawn by id; null: all")
 

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import get_args
 
 from selfcodealign.params import FilterSeeds, TypeCheckerName
 from selfcodealign.seeds import (
     InstalledPackages,
     PermittedLicences,
+    Source,
     StandardLibrary,
     collect_seeds,
     filter_seeds,
@@ -60,7 +62,7 @@ class Disagreement:
 def candidates(count: int) -> list[str]:
     """Functions as they reach the type filter: whole, permissive, past the cheap filters; fewer if there are fewer."""
     permitted = PermittedLicences(PERMISSIVE)
-    found = collect_seeds([StandardLibrary(permitted), InstalledPackages(["*"], permitted)], max_functions=None, seed=0)
+    sources: list[Source] = [StandardLibrary(permitted), InstalledPackages(["*"], permitted)]
     cheap = FilterSeeds(
         docstring=True,
         returns_value=True,
@@ -73,7 +75,11 @@ def candidates(count: int) -> list[str]:
         judge=False,
         max_seeds=count,
     )
-    return [row.code for row in filter_seeds(found.seeds, cheap, seed=0).seeds]
+    with (
+        TemporaryDirectory() as folder,
+        collect_seeds(sources, Path(folder) / "parts", max_functions=None, seed=0) as found,
+    ):
+        return [row.code for row in filter_seeds(found.rows(lambda _: None), cheap, seed=0).seeds]
 
 
 def compare(programs: Sequence[str], num_threads: int) -> dict[TypeCheckerName, Checked]:

@@ -1,18 +1,27 @@
 """From sources to seeds: every file read, every function extracted, everything left out counted by reason."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import copy
+import itertools
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from selfcodealign.errors import InputError
+from selfcodealign.files import writing
+from selfcodealign.locking import only_process
 from selfcodealign.parallel import ALONE, ordered_map
 from selfcodealign.params import CollectSeeds, Workers
 from selfcodealign.progress import progress
-from selfcodealign.records import Dropped, Seed
-from selfcodealign.seeds.draw import Draw
+from selfcodealign.records import ID_HEX_DIGITS, Dropped, Seed
+from selfcodealign.seeds.draw import drawn
 from selfcodealign.seeds.extraction import extract_functions
 from selfcodealign.seeds.licences import PermittedLicences, spdx_expression
+from selfcodealign.seeds.parts import Parts, cut, part_digest
 from selfcodealign.seeds.reasons import CollectReason
 from selfcodealign.seeds.sources import (
     DownloadedPackages,
@@ -26,32 +35,60 @@ from selfcodealign.seeds.sources import (
     StandardLibrary,
 )
 
+KEPT, REPEATED, BEYOND = range(3)
 
-@dataclass(slots=True)
+
 class Collected:
-    """What came out of the sources.
+    """What came out of the sources. Rows are read from disk, part by part.
 
     Attributes:
-        seeds: whole functions, in the order of the sources.
-        dropped: functions, files and packages that were left out, each with its reason.
-        num_functions: functions found.
-        num_files: files found, the unreadable ones included.
-        functions_dropped: functions left out, by reason; `num_functions` = seeds + their sum.
-        files_dropped: files left out, by reason.
-        packages_dropped: packages, folders and datasets refused as a whole, by reason.
+        counts: what was found and left out; `counts.functions` = `num_seeds` + the sum of `counts.functions_dropped`.
+        num_seeds: whole functions that are kept.
         functions_by_package: functions kept, by package.
         licences: functions kept, by licence.
     """
 
-    seeds: list[Seed] = field(default_factory=list)
-    dropped: list[Dropped] = field(default_factory=list)
-    num_functions: int = 0
-    num_files: int = 0
-    functions_dropped: Counter[str] = field(default_factory=Counter)
-    files_dropped: Counter[str] = field(default_factory=Counter)
-    packages_dropped: Counter[str] = field(default_factory=Counter)
-    functions_by_package: Counter[str] = field(default_factory=Counter)
-    licences: Counter[str] = field(default_factory=Counter)
+    def __init__(self, parts: Parts, fates: NDArray[np.uint8]) -> None:
+        """Join parts with what became of each of their seeds.
+
+        Args:
+            parts: all parts of the sources.
+            fates: for each seed of the parts `KEPT`, `REPEATED` or `BEYOND`.
+        """
+        self._parts = parts
+        self._fates = fates
+        self.counts = copy.deepcopy(parts.counts)
+        lost = {CollectReason.REPEATED: REPEATED, CollectReason.BEYOND_MAX_FUNCTIONS: BEYOND}
+        self.counts.functions_dropped.update(
+            {reason: count for reason, fate in lost.items() if (count := int((fates == fate).sum()))}
+        )
+        self.num_seeds = int((fates == KEPT).sum())
+        self.functions_by_package: Counter[str] = Counter()
+        self.licences: Counter[str] = Counter()
+        kept = iter((fates == KEPT).tolist())
+        for packages, licences in parts.columns("package", "licence"):
+            for package, licence in zip(packages, licences, strict=True):
+                if next(kept):
+                    self.functions_by_package[package] += 1
+                    self.licences[licence] += 1
+
+    def rows(self, on_drop: Callable[[Dropped], None]) -> Iterator[Seed]:
+        """The seeds, in the order of the sources.
+
+        Args:
+            on_drop: takes every row that was left out: packages, files and functions.
+
+        Raises:
+            InputError: a part cannot be read.
+        """
+        for lost in self._parts.dropped():
+            on_drop(lost)
+        for row, fate in zip(self._parts.seeds(), self._fates.tolist(), strict=True):
+            if fate == KEPT:
+                yield row
+            else:
+                repeated = fate == REPEATED
+                on_drop(_as_dropped(row, CollectReason.REPEATED if repeated else CollectReason.BEYOND_MAX_FUNCTIONS))
 
 
 def sources_of(settings: CollectSeeds, cache: Path) -> list[Source]:
@@ -101,48 +138,84 @@ def _assumed(key: str, licence: str | None) -> str | None:
     return expression
 
 
+@contextmanager
 def collect_seeds(
-    sources: Sequence[Source], *, max_functions: int | None, seed: int, workers: Workers = ALONE
-) -> Collected:
+    sources: Sequence[Source],
+    folder: Path,
+    *,
+    max_functions: int | None,
+    seed: int,
+    methods: bool = False,
+    workers: Workers = ALONE,
+) -> Iterator[Collected]:
     """Read all sources and extract their functions.
 
-    The result depends on the sources, `max_functions` and `seed` only, not on the number of workers.
+    The result depends on the sources, `max_functions`, `seed` and `methods` only: not on the number of workers, and
+    not on runs that ended before their time. Memory: a part in the making, the items in flight, some 100 bytes a seed.
 
     Args:
         sources: read one after the other.
+        folder: where extracted functions wait. What a killed run left there is taken over for files that are still the
+            same; when the block ends without an error, the folder is removed.
         max_functions: functions kept, drawn by id; None keeps all.
         seed: the run's seed, for the draw.
+        methods: methods that need neither their class nor an instance are taken, as functions.
         workers: where functions are extracted.
 
+    Yields:
+        What was found, to be read inside the block.
+
     Raises:
-        InputError: a source is not what the settings say.
+        InputError: a source is not what the settings say, another process is at work in the folder, or it cannot be
+            written.
         PrerequisiteError: a source cannot be reached.
     """
-    result = Collected()
-    draw = Draw(seed, max_functions)
-    seen: set[str] = set()
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with only_process(folder.with_name(f"{folder.name}.lock"), f"the collection in {folder}"):
+        parts = Parts(folder)
+        _extract_all(sources, parts, methods, workers)
+        yield Collected(parts, _fates(parts, max_functions, seed))
+        parts.remove()
+
+
+def _extract_all(sources: Sequence[Source], parts: Parts, methods: bool, workers: Workers) -> None:
+    cuts = cut(item for source in sources for item in source)
     with progress("collect seeds: files") as bar:
-        for item in ordered_map(_extract, _items(sources), workers=workers, on_crash=_crashed):
-            if isinstance(item, Skipped):
-                _count_skipped(result, item)
-            else:
-                result.num_files += 1
-                for row in item:
-                    _count_function(result, row, draw, seen)
-            bar.advance(note=f"{result.num_functions} functions")
-    result.seeds = draw.rows()
-    result.functions_by_package = Counter(row.package for row in result.seeds)
-    result.licences = Counter(row.licence for row in result.seeds)
-    return result
+        for items in cuts:
+            if not parts.take_over(digest := part_digest(items, methods)):
+                cuts = itertools.chain([items], cuts)
+                break
+            bar.advance(len(items), "taken over from the run before")
+        waiting: deque[tuple[str, int]] = deque()
+        flat = _flat(cuts, methods, waiting)
+        results = ordered_map(partial(_extract, methods=methods), flat, workers=workers, on_crash=_crashed)
+        for first in results:
+            digest, size = waiting.popleft()
+            parts.write(digest, itertools.chain([first], itertools.islice(results, size - 1)))
+            bar.advance(size, f"{parts.counts.functions} functions")
 
 
-def _items(sources: Sequence[Source]) -> Iterator[SourceFile | Skipped]:
-    for source in sources:
-        yield from source
+def _flat(
+    cuts: Iterable[list[SourceFile | Skipped]], methods: bool, waiting: deque[tuple[str, int]]
+) -> Iterator[SourceFile | Skipped]:
+    """The items of all parts one by one; the digest and the size of each part are put in line before its items."""
+    for items in cuts:
+        waiting.append((part_digest(items, methods), len(items)))
+        yield from items
 
 
-def _extract(item: SourceFile | Skipped) -> Skipped | list[Seed | Dropped]:
-    return item if isinstance(item, Skipped) else extract_functions(item)
+def _fates(parts: Parts, max_functions: int | None, seed: int) -> NDArray[np.uint8]:
+    columns = [np.array(ids, dtype=f"S{ID_HEX_DIGITS}") for (ids,) in parts.columns("id")]
+    ids = np.concatenate(columns) if columns else np.empty(0, dtype=f"S{ID_HEX_DIGITS}")
+    _, first = np.unique(ids, return_index=True)
+    fates = np.full(len(ids), REPEATED, dtype=np.uint8)
+    fates[first] = np.where(drawn(ids[first], seed, max_functions), KEPT, BEYOND)
+    return fates
+
+
+def _extract(item: SourceFile | Skipped, *, methods: bool) -> Skipped | list[Seed | Dropped]:
+    return item if isinstance(item, Skipped) else extract_functions(item, methods=methods)
 
 
 def _crashed(item: SourceFile | Skipped) -> Skipped | list[Seed | Dropped]:
@@ -156,30 +229,6 @@ def _crashed(item: SourceFile | Skipped) -> Skipped | list[Seed | Dropped]:
         reason=CollectReason.PARSER_CRASHED,
         detail="the process that parsed it ended",
     )
-
-
-def _count_skipped(result: Collected, item: Skipped) -> None:
-    result.dropped.append(item.dropped())
-    if item.scope == "package":
-        result.packages_dropped[item.reason] += 1
-    else:
-        result.num_files += 1
-        result.files_dropped[item.reason] += 1
-
-
-def _count_function(result: Collected, row: Seed | Dropped, draw: Draw, seen: set[str]) -> None:
-    result.num_functions += 1
-    if isinstance(row, Dropped):
-        lost: Dropped | None = row
-    elif row.id in seen:
-        lost = _as_dropped(row, CollectReason.REPEATED)
-    else:
-        seen.add(row.id)
-        pushed_out = draw.add(row)
-        lost = None if pushed_out is None else _as_dropped(pushed_out, CollectReason.BEYOND_MAX_FUNCTIONS)
-    if lost is not None:
-        result.dropped.append(lost)
-        result.functions_dropped[lost.reason] += 1
 
 
 def _as_dropped(row: Seed, reason: CollectReason) -> Dropped:

@@ -1,52 +1,40 @@
 """Drawing a bounded number of rows by their ids: the same draw whatever the order or the number of workers."""
 
-import heapq
 from collections.abc import Iterable, Iterator
 
-from selfcodealign.records import Seed, row_id
+import numpy as np
+from numpy.typing import NDArray
+
+from selfcodealign.records import ID_HEX_DIGITS, Seed, row_id
 
 
-def draw_key(seed: int, seed_id: str) -> int:
+def draw_key(seed: int, seed_id: str) -> str:
     """The place of a row in the draw; the smallest are drawn.
 
     Args:
         seed: the run's seed.
         seed_id: id of the row.
     """
-    return int(row_id(seed, seed_id), 16)
+    return row_id(seed, seed_id)
 
 
-class Draw:
-    """Keeps the `limit` rows with the smallest keys of a stream of any length."""
+def drawn(ids: NDArray[np.bytes_], seed: int, limit: int | None) -> NDArray[np.bool_]:
+    """Which rows of a table are drawn.
 
-    def __init__(self, seed: int, limit: int | None) -> None:
-        """Start an empty draw.
+    Args:
+        ids: distinct ids of the rows, of any order; 20 bytes each.
+        seed: the run's seed.
+        limit: rows drawn; None draws all.
 
-        Args:
-            seed: the run's seed.
-            limit: rows kept; None keeps all.
-        """
-        self._seed = seed
-        self._limit = limit
-        self._heap: list[tuple[int, int, Seed]] = []  # (-key, position, row): the largest key on top
-        self._position = 0
-
-    def add(self, row: Seed) -> Seed | None:
-        """Take one row.
-
-        Returns:
-            The row that this one pushes out (perhaps itself), or None while there is room.
-        """
-        self._position += 1
-        entry = (-draw_key(self._seed, row.id), self._position, row)
-        if self._limit is None or len(self._heap) < self._limit:
-            heapq.heappush(self._heap, entry)
-            return None
-        return heapq.heappushpop(self._heap, entry)[2]
-
-    def rows(self) -> list[Seed]:
-        """The drawn rows in the order in which they came."""
-        return [row for _, _, row in sorted(self._heap, key=lambda entry: entry[1])]
+    Returns:
+        For each row whether it is drawn, in the order of the ids.
+    """
+    if limit is None or len(ids) <= limit:
+        return np.ones(len(ids), dtype=np.bool_)
+    keys = np.fromiter((draw_key(seed, name.decode()) for name in ids), dtype=f"S{ID_HEX_DIGITS}", count=len(ids))
+    mask = np.zeros(len(ids), dtype=np.bool_)
+    mask[np.argsort(keys)[:limit]] = True
+    return mask
 
 
 def in_draw_order(rows: Iterable[Seed], seed: int) -> Iterator[Seed]:

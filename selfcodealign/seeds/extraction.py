@@ -14,6 +14,7 @@ from tree_sitter import Language, Node, Parser
 
 from selfcodealign.records import Dropped, Seed, row_id
 from selfcodealign.seeds.imports import Binding, file_imports, needed_imports
+from selfcodealign.seeds.methods import NeedsClassError, as_function
 from selfcodealign.seeds.names import COMPILER_ERRORS, ModuleStateError, needed_names, parse_function
 from selfcodealign.seeds.reasons import CollectReason
 from selfcodealign.seeds.sources.source import SourceFile
@@ -50,7 +51,7 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_python.language()))
 
 
-def extract_functions(source: SourceFile) -> list[Seed | Dropped]:
+def extract_functions(source: SourceFile, *, methods: bool = False) -> list[Seed | Dropped]:
     """The functions of one file, in its order: seeds, and those that cannot be one.
 
     Functions inside functions are part of the outer one. Methods and functions inside `if` or `try` are dropped and
@@ -58,6 +59,7 @@ def extract_functions(source: SourceFile) -> list[Seed | Dropped]:
 
     Args:
         source: the file; any text is allowed.
+        methods: methods that need neither their class nor an instance are taken, as functions.
 
     Returns:
         For each function a `Seed`, or a `Dropped` with a `CollectReason`.
@@ -71,12 +73,35 @@ def extract_functions(source: SourceFile) -> list[Seed | Dropped]:
         code = "\n".join(lines[first - 1 : last])
         name = _name(node)
         try:
-            if reason is not None:
+            plain, classes = code, tuple[str, ...]()
+            if reason is CollectReason.METHOD and methods:
+                plain, classes = _plain_method(node, code)
+            elif reason is not None:
                 raise _NotASeedError(reason, "")
-            found.append(_seed(source, node, code, (first, last), imports))
+            found.append(_seed(source, node, plain, (first, last), imports, classes))
         except _NotASeedError as refusal:
             found.append(_dropped(source, code, (first, last), name, refusal))
     return found
+
+
+def _plain_method(node: Node, code: str) -> tuple[str, tuple[str, ...]]:
+    """A method as a function, and the names of its classes, the outermost first."""
+    try:
+        return as_function(code), _classes(node)
+    except NeedsClassError as error:
+        raise _NotASeedError(CollectReason.METHOD, str(error)) from error
+
+
+def _classes(node: Node) -> tuple[str, ...]:
+    names: list[str] = []
+    place = node.parent
+    while place is not None and place.type != "module":
+        if place.type not in {"block", "class_definition", "decorated_definition"}:
+            raise NeedsClassError("defined under a condition")
+        if place.type == "class_definition":
+            names.insert(0, _name(place))
+        place = place.parent
+    return tuple(names)
 
 
 def _functions(root: Node) -> Iterator[tuple[Node, CollectReason | None]]:
@@ -94,7 +119,9 @@ def _functions(root: Node) -> Iterator[tuple[Node, CollectReason | None]]:
             pending.extend((child, inner or CollectReason.CONDITIONAL) for child in reversed(definition.children))
 
 
-def _seed(source: SourceFile, node: Node, code: str, span: tuple[int, int], imports: list[Binding]) -> Seed:
+def _seed(
+    source: SourceFile, node: Node, code: str, span: tuple[int, int], imports: list[Binding], classes: tuple[str, ...]
+) -> Seed:
     if len(code) > MAX_FUNCTION_BYTES:
         raise _NotASeedError(CollectReason.FUNCTION_TOO_LARGE, f"{len(code)} characters")
     if node.has_error:
@@ -124,7 +151,7 @@ def _seed(source: SourceFile, node: Node, code: str, span: tuple[int, int], impo
         path=source.path,
         first_line=span[0],
         last_line=span[1],
-        name=qualified_name(source.file, function.name),
+        name=qualified_name(source.file, ".".join((*classes, function.name))),
         docstring=_docstring(function),
         code=whole,
     )

@@ -3,6 +3,8 @@
 import importlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from selection_rows import answer, seed_row, task, verdict
@@ -10,7 +12,7 @@ from selection_rows import answer, seed_row, task, verdict
 from selfcodealign.curation import Decontaminator, SelectionSettings, near_duplicates, select_examples
 from selfcodealign.evaluation import BenchmarkText
 from selfcodealign.params import FilterSeeds, Workers
-from selfcodealign.records import Seed, by_id
+from selfcodealign.records import Dropped, Seed, by_id
 from selfcodealign.seeds import Origin, SourceFile, collect_seeds, filter_seeds
 
 NUM_FILES = 300
@@ -61,11 +63,16 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def curated(workers: Workers, at_half: Callable[[], None] = lambda: None) -> tuple[object, ...]:
     """Everything that extraction, filters, near-duplicates and decontamination give."""
-    collected = collect_seeds([Files()], max_functions=200, seed=1, workers=workers)
+    lost: list[Dropped] = []
+    with (
+        TemporaryDirectory() as folder,
+        collect_seeds([Files()], Path(folder) / "parts", max_functions=200, seed=1, workers=workers) as found,
+    ):
+        collected = list(found.rows(lost.append))
 
     def rows() -> Iterator[Seed]:
-        for number, row in enumerate(collected.seeds):
-            if number == len(collected.seeds) // 2:
+        for number, row in enumerate(collected):
+            if number == len(collected) // 2:
                 at_half()
             yield row
 
@@ -80,7 +87,7 @@ def curated(workers: Workers, at_half: Callable[[], None] = lambda: None) -> tup
         RESPONSES, by_id([verdict(row) for row in RESPONSES]), by_id(TASKS),
         by_id([seed_row(number) for number in range(40)]), [BENCHMARK], SelectionSettings(jaccard=1.0), workers=workers,
     )  # fmt: skip
-    return collected, (filtered.seeds, filtered.dropped, filtered.hits, filtered.counts), selection
+    return (collected, lost), (filtered.seeds, filtered.dropped, filtered.hits, filtered.counts), selection
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +97,9 @@ def expected() -> tuple[object, ...]:
 
 
 def test_every_step_keeps_some_rows_and_drops_some(expected: tuple[object, ...]) -> None:
-    collected, (kept, _, hits, counts), selection = expected
-    assert collected.functions_dropped["beyond_max_functions"] == NUM_FILES - 200
+    (collected, lost), (kept, _, hits, counts), selection = expected
+    assert len(collected) == 200
+    assert sum(row.reason == "beyond_max_functions" for row in lost) == NUM_FILES - 200
     assert len(kept) > 50
     assert min(counts["near_duplicates"], counts["benchmark_text"], len(hits)) > 0
     assert len(selection.examples) == 40
