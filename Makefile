@@ -10,7 +10,7 @@ EXTRAS ?= cpu,dev
 SANDBOX ?= runsc
 ARGS ?=
 # Two processes, see tests/conftest.py: one for the tests that load a model, one for the rest.
-LANES := -n 2 --dist loadgroup --no-loadscope-reorder
+LANES := -n 2 --dist loadfile --no-loadscope-reorder
 REPORT := data/write_report/report.html
 
 # Stages call `python -m stages.NAME`, tests call `dvc` and `selfcodealign`: all from .venv.

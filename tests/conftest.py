@@ -1,20 +1,34 @@
-"""How the tests are shared out when `make test` gives pytest two processes (`--dist loadgroup`)."""
+"""How the integration tests are shared out when `make test` gives pytest two processes (`--dist loadfile`)."""
+
+from functools import cache
+from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling, Scheduling
 
-MODELS = "models"
-
-
-def needs_model(item: pytest.Item) -> bool:
-    """Whether a test loads a model: two at a time would share the memory and the cores of a small machine."""
-    return item.get_closest_marker("engine") is not None or "small_model" in getattr(item, "fixturenames", ())
+ROOT = Path(__file__).parents[1]
+MARK = "pytest.mark.engine"
 
 
-# First: the plugin reads the groups in the same hook.
-@pytest.hookimpl(tryfirst=True)
+@cache
+def loads_model(file: Path) -> bool:
+    """Whether tests of a file load a model: two at a time would share the memory and the cores of a small machine."""
+    return MARK in file.read_text(encoding="utf-8")
+
+
+class OneModelAtATime(LoadFileScheduling):
+    """The tests of all files with a model go to one process, one by one; other files go to whichever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "models" if loads_model(ROOT / file) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    return OneModelAtATime(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with a model make one group, which comes first and runs one after the other; each other file is its own."""
-    models = {item.path for item in items if needs_model(item)}
-    items.sort(key=lambda item: item.path not in models)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(MODELS if item.path in models else item.path.stem))
+    """Files with a model come first: they take the longest."""
+    items.sort(key=lambda item: not loads_model(item.path))

@@ -14,7 +14,7 @@ from selfcodealign.estimate import Assumed, estimate_run, probe
 from selfcodealign.params import load_params
 from selfcodealign.records import Seed, write_rows
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.engine, pytest.mark.sandbox]
 
 ROOT = Path(__file__).parents[2]
 NUM_SEEDS, NUM_SAMPLES = 3, 2
