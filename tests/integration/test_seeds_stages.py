@@ -306,14 +306,11 @@ def killed(name: str, folder: Path, is_under_way: Callable[[], bool], *options: 
 def test_a_killed_stage_gives_the_same_rows_when_it_is_run_again(run: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "params.yaml").write_bytes((run / "params.yaml").read_bytes())
     options = ["--seeds", f"{run}/collect_seeds/seeds.parquet"] if name == "filter_seeds" else []
-    started = time.monotonic()
-
-    def is_under_way() -> bool:
-        if name == "collect_seeds":
-            return time.monotonic() - started > 1.5
-        return (tmp_path / ".filter_seeds.tmp" / ".dropped.parquet.parts" / "no_docstring").exists()
-
-    killed(name, tmp_path, is_under_way, *options, cache=tmp_path)
+    under_way = {
+        "collect_seeds": tmp_path / ".cache" / "collect_seeds" / "000000",
+        "filter_seeds": tmp_path / ".filter_seeds.tmp" / ".dropped.parquet.parts" / "no_docstring",
+    }
+    killed(name, tmp_path, under_way[name].exists, *options, cache=tmp_path)
     assert not (tmp_path / name / "seeds.parquet").exists()
     assert stage(name, tmp_path, *options, DVC_ROOT=str(tmp_path)).returncode == 0
     for file in sorted((run / name).iterdir()):
