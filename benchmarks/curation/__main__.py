@@ -65,8 +65,9 @@ def everything(
         sizes = [size for size in GROWTH if size < growth] + [growth]
         write_texts(path, functions.repeated(real, growth))
         grown = [measure("ours", path, size, jaccard) for size in sizes]
-    exponent = growing.exponent([(run.num_rows, run.seconds) for run in grown])
-    tables.show_growth(grown, exponent)
+    times = [(run.num_rows, run.seconds) for run in grown]
+    exponent, last_step = growing.exponent(times), growing.exponent(times[-2:])
+    tables.show_growth(grown, exponent, last_step)
     hidden = hide_and_seek(benchmark_texts(benchmarks), real[:clean], copies)
     tables.show_hidden(hidden)
     extracted = extraction.measure(functions.python_files()[:files])
@@ -78,7 +79,7 @@ def everything(
         plan_functions,
         plan_responses,
         grown=grown,
-        exponent=exponent,
+        exponent=growing.steepest(times),
         extraction=extracted[0],
         hidden=hidden,
         typed_per_second=len(types.errors) / types.cpu_s,
@@ -92,6 +93,7 @@ def everything(
             "rows_per_second": round(measured["ours"].rows_per_second, 1),
             "rows_per_second_datasketch": round(measured["datasketch"].rows_per_second, 1),
             "time_exponent": None if exponent is None else round(exponent, 3),
+            "time_exponent_last_step": None if last_step is None else round(last_step, 3),
             "peak_memory_mib": round(grown[-1].peak_mib, 1),
             "peak_memory_rows": grown[-1].num_rows,
             "recall": round(exact["ours"].recall, 4),

@@ -4,6 +4,12 @@ import math
 from collections.abc import Sequence
 
 
+def steepest(points: Sequence[tuple[int, float]]) -> float | None:
+    """The greater of the whole growth's power and its last step's: what lies beyond the largest run is no better."""
+    whole, last = exponent(points), exponent(points[-2:])
+    return whole if whole is None or last is None else max(whole, last)
+
+
 def exponent(points: Sequence[tuple[int, float]]) -> float | None:
     """The power of the number of rows with which time grows: the slope of the logarithms, by least squares.
 

@@ -4,9 +4,7 @@ Each runs in a process of its own, so that its peak memory is its own.
 """
 
 import multiprocessing
-import os
 import re
-import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,6 +13,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from benchmarks.curation.memory import peak_memory
 
 NUM_PERM = 250
 NGRAM = 5
@@ -98,16 +98,21 @@ def write_texts(path: Path, texts: Sequence[str]) -> None:
 
 
 def _run(name: str, path: Path, num_rows: int, jaccard: float) -> Measured:
-    texts = pq.read_table(path).column("text").slice(0, num_rows).to_pylist()
+    texts = _first_texts(path, num_rows)
     SYSTEMS[name](texts[:100], jaccard)
-    before = _peak_mib()
-    started = time.perf_counter()
-    kept = SYSTEMS[name](texts, jaccard)
-    seconds = time.perf_counter() - started
-    return Measured(name, len(texts), seconds, _peak_mib() - before, kept)
+    with peak_memory() as peak:
+        started = time.perf_counter()
+        kept = SYSTEMS[name](texts, jaccard)
+        seconds = time.perf_counter() - started
+    return Measured(name, len(texts), seconds, peak.mib, kept)
 
 
-def _peak_mib() -> float:
-    """Greatest memory of this process, and of its greatest child that has ended, MiB."""
-    own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return (own + children * (os.cpu_count() or 1)) / 1024
+def _first_texts(path: Path, num_rows: int) -> list[str]:
+    """No more than is asked for is read: what was freed again would hide what is measured."""
+    texts: list[str] = []
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(4096, columns=["text"]):
+            texts += batch.column("text").to_pylist()[: num_rows - len(texts)]
+            if len(texts) == num_rows:
+                break
+    return texts

@@ -50,9 +50,10 @@ def show_systems(
     _print(table)
 
 
-def show_growth(runs: Sequence[Measured], exponent: float | None) -> None:
+def show_growth(runs: Sequence[Measured], exponent: float | None, last_step: float | None) -> None:
     """Print time and memory by the number of rows."""
-    power = "" if exponent is None else f": time grows with the power {exponent:.2f}"
+    is_known = exponent is not None and last_step is not None
+    power = f": time grows with the power {exponent:.2f}, in the last step {last_step:.2f}" if is_known else ""
     table = _table(f"growth{power}", "functions", ("seconds", "rows/s", "peak memory, MiB", "bytes a row"))
     for run in runs:
         table.add_row(

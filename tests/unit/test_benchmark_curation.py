@@ -1,6 +1,10 @@
 """What the curation benchmark measures with: exact pairs, recall and precision, the exponent, the peer."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -8,7 +12,8 @@ from benchmarks.curation.exactness import compare, similar_pairs
 from benchmarks.curation.extraction import Extraction
 from benchmarks.curation.extraction import measure as measure_extraction
 from benchmarks.curation.functions import repeated
-from benchmarks.curation.growing import exponent
+from benchmarks.curation.growing import exponent, steepest
+from benchmarks.curation.memory import peak_memory
 from benchmarks.curation.plan import plan
 from benchmarks.curation.planted import Hidden
 from benchmarks.curation.systems import Measured, datasketch_loop, ours
@@ -36,6 +41,26 @@ def test_exponent_is_the_power_of_growth() -> None:
     assert exponent([(10, 1.0), (100, 10.0), (1000, 100.0)]) == pytest.approx(1.0)
     assert exponent([(10, 1.0), (100, 100.0)]) == pytest.approx(2.0)
     assert exponent([(10, 1.0)]) is None
+
+
+def test_what_lies_beyond_the_largest_run_is_taken_to_grow_as_its_last_step_or_the_whole() -> None:
+    assert steepest([(10, 1.0), (100, 10.0), (1000, 1000.0)]) == pytest.approx(2.0)
+    assert steepest([(10, 1.0), (100, 100.0), (1000, 110.0)]) == pytest.approx(exponent([(10, 1.0), (1000, 110.0)]))
+    assert steepest([(10, 1.0)]) is None
+
+
+def test_peak_memory_is_what_came_on_top_here_and_in_workers_and_not_what_was_there() -> None:
+    there = bytearray(64 * 2**20)
+    with peak_memory() as peak:
+        came = bytearray(os.urandom(2**20)) * 100
+        time.sleep(0.2)
+        del came
+    assert 95 < peak.mib < 130
+    fill = "import os, time; x = bytearray(os.urandom(2**20)) * 100; time.sleep(1)"
+    with peak_memory() as peak:
+        subprocess.run([sys.executable, "-c", fill], check=True)
+    assert 100 < peak.mib < 150
+    assert len(there) == 64 * 2**20
 
 
 def test_ours_is_exact_where_the_peer_misses_pairs_at_the_threshold() -> None:
