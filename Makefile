@@ -58,7 +58,7 @@ bench-generation: sandbox ## The three steps, side by side with the reference's 
 bench-journal: setup ## How soon a run resumes over a million finished answers (about 2 minutes)
 	@$(IN_VENV) python -m benchmarks.journal $(ARGS)
 
-bench-curation: setup ## Near-duplicates, decontamination, seed extraction and type checkers, side by side with others (about 50 minutes)
+bench-curation: setup ## Near-duplicates, decontamination, seed extraction and type checkers, side by side with others (about 15 minutes)
 	@$(IN_VENV) python -m benchmarks.curation $(ARGS)
 
 lint: setup ## Ruff (rules and format) and shellcheck
