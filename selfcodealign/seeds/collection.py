@@ -151,7 +151,7 @@ def collect_seeds(
     """Read all sources and extract their functions.
 
     The result depends on the sources, `max_functions`, `seed` and `methods` only: not on the number of workers, and
-    not on runs that ended before their time. Memory: a part in the making, the items in flight, some 100 bytes a seed.
+    not on runs that ended before their time. Memory: a part in the making, the items in flight, some 110 bytes a seed.
 
     Args:
         sources: read one after the other.
