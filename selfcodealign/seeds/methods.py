@@ -43,7 +43,7 @@ def as_function(code: str) -> str:
     if instance is not None:
         plain = _without_first_parameter(plain, function)
         function = _parsed(plain, in_class=False)
-        del (method.args.posonlyargs or method.args.args)[0]
+        del method.args.args[0]
     method.decorator_list = []
     if _shape(function) != _shape(method):
         raise NeedsClassError("a text over several lines would change")
@@ -62,33 +62,25 @@ def _parsed(code: str, *, in_class: bool) -> Function:
 
 
 def _instance(method: Function) -> str:
-    parameters = [*method.args.posonlyargs, *method.args.args]
-    if not parameters or parameters[0].annotation is not None:
+    taken = method.args
+    if taken.posonlyargs or not taken.args or taken.args[0].annotation or len(taken.defaults) == len(taken.args):
         raise NeedsClassError("its first parameter is no plain instance")
-    if method.args.posonlyargs or len(method.args.defaults) == len(parameters):
-        raise NeedsClassError("its first parameter is no plain instance")
-    return parameters[0].arg
+    return taken.args[0].arg
 
 
 def _check_names(method: Function, instance: str | None) -> None:
     for node in ast.walk(method):
-        if isinstance(node, ast.Name):
-            names = [node.id]
-        elif isinstance(node, ast.Attribute):
-            names = [node.attr]
-        elif isinstance(node, ast.Global | ast.Nonlocal):
-            names = node.names
-        else:
+        if not isinstance(node, ast.Name | ast.Attribute):
             continue
-        for name in names:
-            if isinstance(node, ast.Name) and name == instance:
-                raise NeedsClassError(f"uses {instance}")
-            if isinstance(node, ast.Name) and name == method.name:  # of the module: it would become a recursion
-                raise NeedsClassError(f"uses another {name}")
-            if name in _OF_THE_CLASS:
-                raise NeedsClassError(f"uses {name}")
-            if name.startswith("__") and not name.endswith("__"):
-                raise NeedsClassError(f"uses {name}, which its class mangles")
+        name = node.id if isinstance(node, ast.Name) else node.attr
+        if isinstance(node, ast.Name) and name == instance:
+            raise NeedsClassError(f"uses {instance}")
+        if isinstance(node, ast.Name) and name == method.name:  # of the module: it would become a recursion
+            raise NeedsClassError(f"uses another {name}")
+        if name in _OF_THE_CLASS:
+            raise NeedsClassError(f"uses {name}")
+        if name.startswith("__") and not name.endswith("__"):
+            raise NeedsClassError(f"uses {name}, which its class mangles")
 
 
 def _without_decorator(code: str, method: Function) -> str:

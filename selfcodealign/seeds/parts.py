@@ -170,12 +170,8 @@ def cut(items: Iterable[SourceFile | Skipped]) -> Iterator[list[SourceFile | Ski
 
 def part_digest(items: Iterable[SourceFile | Skipped], methods: bool) -> str:
     """What decides a part: its files and refusals, whether methods are taken, and the code that extracts functions."""
-    return row_id(_code_digest(), methods, *(_fields(item) for item in items))
-
-
-def _fields(item: SourceFile | Skipped) -> str:
-    # repr of a frozen dataclass has every field, strings quoted: different items give different texts.
-    return repr(item)
+    # The repr of a dataclass has every field, strings quoted: different items give different texts.
+    return row_id(_code_digest(), methods, *map(repr, items))
 
 
 @cache
