@@ -23,6 +23,7 @@ class Progress:
         self._bar = bar
         self._task = task
         self._done = 0
+        self._skipped = 0
         self._started = time.monotonic()
         self._next_line = self._started + LINE_EVERY_S
 
@@ -35,12 +36,19 @@ class Progress:
         """
         self._done += count
         now = time.monotonic()
-        rate = self._done / max(now - self._started, 1e-9)
+        rate = (self._done - self._skipped) / max(now - self._started, 1e-9)
         if self._bar is not None:
             self._bar.update(self._task, advance=count, note=f"{rate:.1f}/s {note}")
         elif now >= self._next_line or self._done == self._total:
             self._next_line = now + LINE_EVERY_S
             logger.info("%s", self._line(rate, note))
+
+    def skip(self, count: int) -> None:
+        """Count rows that took no work: they are done, and say nothing of how fast it goes."""
+        self._done += count
+        self._skipped += count
+        if self._bar is not None and count:
+            self._bar.update(self._task, advance=count)
 
     def _line(self, rate: float, note: str) -> str:
         if self._total is None:

@@ -37,12 +37,7 @@ def row_id(*parts: object) -> str:
     Returns:
         The first 20 hexadecimal digits (80 bits) of the SHA-256 of the parts.
     """
-    digest = hashlib.sha256()
-    for part in parts:
-        encoded = str(part).encode("utf-8", "surrogatepass")
-        digest.update(f"{len(encoded)}:".encode())
-        digest.update(encoded)
-    return digest.hexdigest()[:ID_HEX_DIGITS]
+    return hashlib.sha256(_prefixed(parts)).hexdigest()[:ID_HEX_DIGITS]
 
 
 def derived_seed(seed: int, *parts: object) -> int:
@@ -52,7 +47,41 @@ def derived_seed(seed: int, *parts: object) -> int:
         seed: the run's seed (params `seed`).
         parts: what identifies the draw: the row's id, the sample's index, the purpose.
     """
-    return int(row_id(seed, *parts)[:8], 16) & 0x7FFFFFFF
+    return _seed_of(_prefixed((seed, *parts)))
+
+
+class Related:
+    """Ids and seeds of parts that differ in the last one alone, such as the samples of a task: made by the million."""
+
+    __slots__ = ("_for_id", "_for_seed")
+
+    def __init__(self, seed: int, *common: object) -> None:
+        """Take what they have in common.
+
+        Args:
+            seed: the run's seed.
+            common: the parts in front of the last one.
+        """
+        self._for_id = _prefixed(common)
+        self._for_seed = _prefixed((seed,)) + self._for_id
+
+    def row_id(self, last: object) -> str:
+        """`row_id(*common, last)`."""
+        return hashlib.sha256(self._for_id + _prefixed((last,))).hexdigest()[:ID_HEX_DIGITS]
+
+    def derived_seed(self, last: object) -> int:
+        """`derived_seed(seed, *common, last)`."""
+        return _seed_of(self._for_seed + _prefixed((last,)))
+
+
+def _prefixed(parts: Iterable[object]) -> bytes:
+    """The parts one after the other, each with its length in bytes before it."""
+    encoded = [str(part).encode("utf-8", "surrogatepass") for part in parts]
+    return b"".join([b"%d:%b" % (len(part), part) for part in encoded])
+
+
+def _seed_of(prefixed: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(prefixed).digest()[:4], "big") & 0x7FFFFFFF
 
 
 def column(description: str) -> Any:
@@ -286,8 +315,7 @@ def scan_rows(path: Path, record: type[RecordT]) -> Iterator[RecordT]:
             if missing:
                 raise InputError(f"{path} is no {record.__name__} table: columns {', '.join(missing)} are missing")
             for batch in file.iter_batches(ROWS_PER_BATCH, columns=schema.names):
-                for row in _cast(path, batch, record, schema):
-                    yield _from_plain(record, row)
+                yield from _records(_columns(path, batch, record, schema), record)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; run the stage that makes it (`dvc repro`)") from error
     except (pa.ArrowException, OSError) as error:
@@ -296,16 +324,19 @@ def scan_rows(path: Path, record: type[RecordT]) -> Iterator[RecordT]:
         ) from error
 
 
-def _cast(path: Path, batch: pa.RecordBatch, record: type[Any], schema: pa.Schema) -> list[dict[str, Any]]:
+def _columns(path: Path, batch: pa.RecordBatch, record: type[Any], schema: pa.Schema) -> dict[str, list[Any]]:
     try:
-        return list(pa.Table.from_batches([batch]).select(schema.names).cast(schema).to_pylist())
+        return dict(pa.Table.from_batches([batch]).select(schema.names).cast(schema).to_pydict())
     except (pa.ArrowException, ValueError) as error:
         raise InputError(f"{path} is no {record.__name__} table: {_first_line(error)}") from error
 
 
-def _from_plain(record: type[RecordT], row: dict[str, Any]) -> RecordT:
+def _records(columns: dict[str, list[Any]], record: type[RecordT]) -> Iterator[RecordT]:
+    """Column by column, which takes Arrow a tenth of the time that row by row does."""
     hints = _hints(typing.cast(Hashable, record))
-    return record(**{name: _value(hints[name], value) for name, value in row.items()})
+    values = [_values(hints[name], column) for name, column in columns.items()]
+    for row in zip(*values, strict=True):
+        yield record(**dict(zip(columns, row, strict=True)))
 
 
 @cache
@@ -313,10 +344,11 @@ def _hints(record: Hashable) -> dict[str, Any]:
     return typing.get_type_hints(record)
 
 
-def _value(hint: Any, value: Any) -> Any:
+def _values(hint: Any, column: list[Any]) -> list[Any]:
     if isinstance(hint, types.GenericAlias) and dataclasses.is_dataclass(hint.__args__[0]):
-        return [_from_plain(typing.cast("type[Any]", hint.__args__[0]), item) for item in value]
-    return value
+        nested = typing.cast("type[Any]", hint.__args__[0])
+        return [[nested(**item) for item in value] for value in column]
+    return column
 
 
 def _first_line(error: BaseException) -> str:

@@ -31,7 +31,7 @@ def main(
     model: Annotated[Path, typer.Option(help="Folder of the model.")] = Path("models/base"),
     params_path: Annotated[Path, typer.Option("--params", help="Params file.")] = Path("params.yaml"),
     count: Annotated[int, typer.Option(min=1, help="Seeds that are used, the first ones.")] = 48,
-    samples: Annotated[int, typer.Option(min=1, help="Samples a task at most.")] = 4,
+    samples: Annotated[int, typer.Option(min=0, help="Samples a task at most; 0: S->C and C->I only.")] = 4,
     chunk: Annotated[int, typer.Option(min=1, help="Requests of the reference's layout between two barriers.")] = 16,
 ) -> None:
     """Time, prefix hit rate, yield and diversity of our request layout and of the reference's, on the same seeds.

@@ -1,15 +1,19 @@
-"""The journal keys of answers, made for a million requests in seconds: what they have in common is rendered once."""
+"""The journal keys of answers, made for a million requests in seconds: what they have in common is hashed once."""
 
 import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
+from typing import Any
 
 from selfcodealign.generation.engine import Decoding, Request
 from selfcodealign.records import ID_HEX_DIGITS
 
 KIND = "answer"
+# Prompts whose beginnings are held: samples of a task come side by side, or in turns with those of other groups.
+PROMPTS_HELD = 256
 
 
 class AnswerKeys:
@@ -17,7 +21,7 @@ class AnswerKeys:
 
     That is the model's fingerprint, what of the engine decides an answer, the prompt, the seed (of sampled answers; a
     greedy one draws nothing) and the decoding. The keys are those of `journal_key`, digit by digit; the samples of a
-    task share their prompt, which is rendered once for all that follow each other.
+    task share their prompt, which is rendered and hashed once for all of them that come close together.
     """
 
     def __init__(self, fingerprint: str, identity: Mapping[str, str], decoding: Decoding) -> None:
@@ -28,19 +32,39 @@ class AnswerKeys:
         if len(before) + len(after) != len(shown):
             raise ValueError(f"a name between prompt and seed among {sorted(shown)}")
         self._head = "".join(f"{field}, " for field in before)
-        self._tail = "".join(f", {field}" for field in after)
+        self._tail = "".join(f", {field}" for field in after) + "}"
         self._is_sampled = decoding.temperature > 0
-        self._prompt: str | None = None
-        self._payload_head = b""
+        self._begun = lru_cache(PROMPTS_HELD)(self._begin)
 
     def of(self, request: Request) -> str:
         """The key of a request's answer."""
-        if request.prompt is not self._prompt:
-            self._prompt = request.prompt
-            shown = f'{{{self._head}"prompt": {encode_basestring_ascii(request.prompt)}, "seed": '
-            self._payload_head = shown.encode("ascii")
-        rest = f"{request.seed if self._is_sampled else 0}{self._tail}}}".encode("ascii")
-        digest = hashlib.sha256(f"{len(KIND)}:{KIND}{len(self._payload_head) + len(rest)}:".encode())
-        digest.update(self._payload_head)
-        digest.update(rest)
-        return digest.hexdigest()[:ID_HEX_DIGITS]
+        seed = str(request.seed if self._is_sampled else 0)
+        digest = self._begun(request.prompt).up_to_seed(len(seed)).copy()
+        digest.update(f"{seed}{self._tail}".encode("ascii"))
+        return str(digest.hexdigest()[:ID_HEX_DIGITS])
+
+    def _begin(self, prompt: str) -> "_Begun":
+        shown = f'{{{self._head}"prompt": {encode_basestring_ascii(prompt)}, "seed": '
+        return _Begun(shown.encode("ascii"), len(self._tail))
+
+
+class _Begun:
+    """The digests of one prompt's keys up to the seed: one for each number of digits that a seed may have.
+
+    The length of all that is hashed comes first in it.
+    """
+
+    __slots__ = ("_digests", "_payload_head", "_tail_length")
+
+    def __init__(self, payload_head: bytes, tail_length: int) -> None:
+        self._payload_head = payload_head
+        self._tail_length = tail_length
+        self._digests: dict[int, Any] = {}
+
+    def up_to_seed(self, num_digits: int) -> Any:
+        digest = self._digests.get(num_digits)
+        if digest is None:
+            length = len(self._payload_head) + num_digits + self._tail_length
+            digest = hashlib.sha256(f"{len(KIND)}:{KIND}{length}:".encode() + self._payload_head)
+            self._digests[num_digits] = digest
+        return digest

@@ -4,14 +4,14 @@ import dataclasses
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from selfcodealign.errors import InputError
 from selfcodealign.generation.answer_keys import AnswerKeys
-from selfcodealign.generation.early_ends import ended_early, was_ended_early
+from selfcodealign.generation.early_ends import ended_early
 from selfcodealign.generation.engine import (
     Answer,
     Decoding,
@@ -23,14 +23,13 @@ from selfcodealign.generation.engine import (
     Request,
     RequestSource,
 )
-from selfcodealign.generation.engines import engine_identity, load_engine
+from selfcodealign.generation.engines import engine_identity, has_several_caches, load_engine
 from selfcodealign.generation.follow_ups import FollowedUp, FollowUp
+from selfcodealign.generation.request_plan import LazyRequests
+from selfcodealign.generation.stock import Stock, known, stored_answer
 from selfcodealign.journal import Journal, open_journal
 from selfcodealign.params import Engine as EngineSettings
 from selfcodealign.progress import progress
-
-# Requests whose keys are looked up in one go: the journal may hold millions.
-LOOKUP_BATCH = 2000
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +63,10 @@ def generate_answers(
 ) -> Generation:
     """Answer requests with the model, taking from the journal what it has.
 
-    The engine is started only if something is missing. Requests of one group go side by side, so that their common
-    prefix is in vLLM's cache. An answer that only repeats itself is kept in the journal and counted as a rejection.
+    The engine is started only if something is missing. Requests of one group go side by side, or in turns to several
+    servers or replicas, so that their common prefix is in vLLM's cache. A sequence of requests is looked at one by one
+    and never held, so that it may make them as they are looked at. An answer that only repeats itself is kept in the
+    journal and counted as a rejection.
 
     Args:
         requests: prompts with ids that are unique in this call; or a source of them, which is told each answer before
@@ -97,6 +98,19 @@ def generate_answers(
     return asking.result
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Extent:
+    """How much there is to do.
+
+    Attributes:
+        num_requests: requests in all; None: it is not known before the last one.
+        num_stored: how many of them have turned out to be in the journal.
+    """
+
+    num_requests: int | None
+    num_stored: Callable[[], int]
+
+
 class _Asking:
     """One call's engine, started when the journal lacks something, and its growing result."""
 
@@ -115,44 +129,45 @@ class _Asking:
 
     def answer(self, requests: Sequence[Request], follow_up: FollowUp | None) -> None:
         """Put an answer or a rejection for each request into the result, and for each that an answer calls for."""
-        missing = [request for batch in _batches(requests) for request in self._lacking(batch)]
-        num_stored = len(requests) - len(missing)
-        if missing:
-            logger.info("%s: %d answers from the journal, %d to ask", self._what, num_stored, len(missing))
-            missing.sort(key=lambda request: request.group)
-            self.answer_source(FollowedUp(missing, follow_up), len(missing))
+        stock = Stock(requests, self._keys, self._journal)
+        missing = stock.missing(is_dealt_out=has_several_caches(self._settings))
+        self.answer_source(FollowedUp(missing, follow_up), Extent(len(requests), lambda: stock.num_stored))
         # Loaded last: a resumed run of a million requests is to start at once, and with little memory.
         usage = self.result.usage
-        usage.requests += num_stored
-        usage.from_journal += num_stored
-        asked = {request.id for request in missing}
-        stored = [request for request in requests if request.id not in asked] if asked else requests
-        for batch in _batches(stored):
-            self._load(batch)
-        if follow_up is not None:
-            answered = [(request, self.result.answers.get(request.id)) for request in stored]
-            called_for = [follow_up(request, answer) for request, answer in answered if answer is not None]
-            self.answer([request for request in called_for if request is not None], None)
+        usage.requests += stock.num_stored
+        usage.from_journal += stock.num_stored
+        called_for = array("q")
+        for index, request, answer in stock.stored():
+            outcome = self._settle(request, answer)
+            if follow_up is not None and isinstance(outcome, Answer) and follow_up(request, outcome) is not None:
+                called_for.append(index)
+        if follow_up is not None and called_for:
+            self.answer(self._called_for(requests, called_for, follow_up), None)
 
-    def _load(self, batch: Sequence[Request]) -> None:
-        """Put the answers that the journal has into the result."""
-        keys = [self._keys.of(request) for request in batch]
-        stored = self._journal.get_many(keys)
-        for request, key in zip(batch, keys, strict=True):
-            self._settle(request, _stored_answer(stored[key], self._journal))
+    def _called_for(self, requests: Sequence[Request], indices: Sequence[int], follow_up: FollowUp) -> LazyRequests:
+        """The requests that the answers to those with these indices call for."""
 
-    def answer_source(self, source: RequestSource, num_requests: int | None = None) -> None:
+        def make(number: int) -> Request:
+            request = requests[indices[number]]
+            following = follow_up(request, self.result.answers[request.id])
+            if following is None:
+                raise RuntimeError(f"the answer to {request.id} has called for more, and does no longer")
+            return following
+
+        return LazyRequests(make, range(len(indices)))
+
+    def answer_source(self, source: RequestSource, extent: Extent | None = None) -> None:
         """Put an answer or a rejection for each request of a source into the result.
 
         Args:
             source: the requests.
-            num_requests: how many there are, for the progress bar; None: it depends on the answers.
+            extent: how many there are, for the progress bar; None: it depends on the answers.
         """
         requests = self._unknown(source)
         # The engine is started for the first request that the journal lacks, if there is one.
         first = next((request for request in requests if request is not None), None)
         if first is not None:
-            self._ask_engine(chain([first], requests), num_requests, source.tell)
+            self._ask_engine(chain([first], requests), extent or Extent(None, lambda: 0), source.tell)
 
     def _unknown(self, source: RequestSource) -> Iterator[Request | None]:
         """Requests that the journal lacks; the source is told the others' answers at once."""
@@ -160,35 +175,28 @@ class _Asking:
         for request in source:
             if request is not None:
                 usage.requests += 1
-                if not self._lacking([request]):
+                key = self._keys.of(request)
+                if known([key], [key] if request.ends is None else [], self._journal):
                     usage.from_journal += 1
-                    key = self._keys.of(request)
-                    outcome = self._settle(request, _stored_answer(self._journal.get_many([key])[key], self._journal))
+                    outcome = self._settle(request, stored_answer(self._journal.get_many([key])[key], self._journal))
                     source.tell(request, outcome)
                     continue
                 usage.asked += 1
             yield request
 
-    def _lacking(self, batch: Sequence[Request]) -> list[Request]:
-        """Those requests whose answers the journal lacks. One that was cut short is none to who wants it whole."""
-        keys = [self._keys.of(request) for request in batch]
-        present = self._journal.present(keys)
-        wants_whole = [key for request, key in zip(batch, keys, strict=True) if request.ends is None and key in present]
-        for key, value in self._journal.get_many(wants_whole).items():
-            if was_ended_early(_stored_answer(value, self._journal)):
-                present.discard(key)
-        return [request for request, key in zip(batch, keys, strict=True) if key not in present]
-
     def _ask_engine(
         self,
         requests: Iterable[Request | None],
-        num_requests: int | None,
+        extent: Extent,
         tell: Callable[[Request, Answer | Rejection], None],
     ) -> None:
         engine = self._start()
         usage = self.result.usage
         started = time.monotonic()
-        with progress(self._what, num_requests) as bar:
+        if extent.num_stored():
+            logger.info("%s: %d from the journal already", self._what, extent.num_stored())
+        num_skipped = 0
+        with progress(self._what, extent.num_requests) as bar:
             for request, outcome in engine.generate(requests, self._decoding):
                 if isinstance(outcome, Rejection):
                     self.result.rejections[request.id] = outcome
@@ -198,6 +206,8 @@ class _Asking:
                     usage.add(answer)
                     self._keep(request, answer)
                     tell(request, self._settle(request, answer))
+                bar.skip(extent.num_stored() - num_skipped)
+                num_skipped = extent.num_stored()
                 seconds = usage.seconds + time.monotonic() - started
                 bar.advance(note=f"{usage.output_tokens / max(seconds, 1e-9):.0f} tokens/s")
         usage.seconds += time.monotonic() - started
@@ -234,15 +244,3 @@ class _Asking:
         """End the engine, if it was started."""
         if self._engine is not None:
             self._engine.close()
-
-
-def _batches(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
-    for start in range(0, len(requests), LOOKUP_BATCH):
-        yield requests[start : start + LOOKUP_BATCH]
-
-
-def _stored_answer(value: Mapping[str, Any], journal: Journal) -> Answer:
-    try:
-        return Answer(**value)
-    except TypeError as error:
-        raise journal.damage(f"an answer with the fields {sorted(value)}") from error

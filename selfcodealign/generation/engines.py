@@ -45,3 +45,11 @@ def num_replicas(settings: EngineSettings) -> int:
     Replicas whose number is left to the cluster count as one: what it has room for is known when it is there.
     """
     return {"openai": len(settings.servers), "ray": settings.num_replicas or 1}.get(settings.kind, 1)
+
+
+def has_several_caches(settings: EngineSettings) -> bool:
+    """Whether prefixes are cached in more places than one, each of which is to get the same prefixes time after time.
+
+    Of replicas whose number is left to the cluster that is taken to be so.
+    """
+    return {"openai": len(settings.servers) > 1, "ray": settings.num_replicas != 1}.get(settings.kind, False)

@@ -1,7 +1,7 @@
 """Requests that answers call for, asked as soon as these end: no answer waits for the last one of all."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from selfcodealign.generation.engine import Answer, Rejection, Request
 
@@ -15,26 +15,28 @@ class FollowedUp:
     for nothing more.
     """
 
-    def __init__(self, requests: Sequence[Request], follow_up: FollowUp | None) -> None:
+    def __init__(self, requests: Iterable[Request], follow_up: FollowUp | None) -> None:
         """Take the requests.
 
         Args:
-            requests: in the order in which they are to start.
+            requests: in the order in which they are to start; each is taken when it is due.
             follow_up: gives the request that an answer calls for, or None; None: no answer calls for any.
         """
-        self._waiting = deque(requests)
+        self._waiting = iter(requests)
         self._follow_up = follow_up
+        self._due: deque[Request] = deque()
         self._continuations: set[str] = set()
         self._num_out = 0
 
     def __iter__(self) -> Iterator[Request | None]:
         """Requests as they become due; None while only answers that are in flight can call for more."""
-        while self._waiting or self._num_out:
-            if self._waiting:
+        while True:
+            request = self._due.popleft() if self._due else next(self._waiting, None)
+            if request is not None:
                 self._num_out += 1
-                yield self._waiting.popleft()
-            else:
-                yield None
+            elif not self._num_out:
+                return
+            yield request
 
     def tell(self, request: Request, outcome: Answer | Rejection) -> None:
         """Take note of what a request has come to."""
@@ -45,4 +47,4 @@ class FollowedUp:
             following = self._follow_up(request, outcome)
             if following is not None:
                 self._continuations.add(following.id)
-                self._waiting.appendleft(following)
+                self._due.appendleft(following)

@@ -17,6 +17,10 @@ from selfcodealign.errors import InputError
 from selfcodealign.generation.engine import Answer, Decoding, Rejection, RejectReason, Request, Waiting
 from selfcodealign.generation.server_pool import Failure, Job, ServerPool
 
+# Requests taken for each one that can be asked at a time: enough that every server finds some of its own groups' among
+# them, and bounded however many there are.
+WAITING_PER_PLACE = 4
+
 Outcome = tuple[Request, Answer | Rejection]
 
 logger = logging.getLogger(__name__)
@@ -69,12 +73,14 @@ class PooledEngine:
 
     def generate(self, requests: Iterable[Request | None], decoding: Decoding) -> Iterator[Outcome]:
         """Answer the requests, yielding each as it ends; see `Engine.generate`."""
-        asking = _Asking(self._connect, self._make_pool(), decoding)
+        pool = self._make_pool()
+        window = pool.num_places * WAITING_PER_PLACE
+        asking = _Asking(self._connect, pool, decoding)
         waiting = Waiting(requests)
         num_open = 0
         try:
             while num_open or not waiting.is_exhausted:
-                while (request := waiting.following()) is not None:
+                while num_open < window and (request := waiting.following()) is not None:
                     asking.add(request)
                     num_open += 1
                 if num_open:

@@ -102,6 +102,11 @@ class ServerPool:
         self._num_delayed = 0
         self._failing_since: float | None = None
 
+    @property
+    def num_places(self) -> int:
+        """Requests that all servers together may have at the same time, when none of them fails."""
+        return len(self._servers) * self._max_concurrency
+
     def add(self, request: Request) -> None:
         """Take a request into the queue of its group's server: the groups go round the servers as they first come."""
         home = self._homes.get(request.group)

@@ -1,6 +1,6 @@
 """The three steps as values in, values out: rows become requests, answers become rows or dropped rows.
 
-Every draw (exemplar set, category, difficulty, sampling seed) comes from the run's seed and the row's id, so that the
+Every draw (category, difficulty, and those of `request_plan`) comes from the run's seed and the row's id, so that the
 same inputs give the same requests whatever the batch, the restart, or the rows beside them.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from selfcodealign.generation.early_ends import concepts_end, continuation_end, instruction_end, response_end
-from selfcodealign.generation.engine import Answer, Decoding, EndCheck, Generation, Request, RequestSource, Usage
+from selfcodealign.generation.engine import Answer, Decoding, Generation, Request, RequestSource, Usage
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
 from selfcodealign.generation.follow_ups import FollowUp
 from selfcodealign.generation.parsing import (
@@ -30,6 +30,7 @@ from selfcodealign.generation.prompts import (
     seed_instruction_prompt,
     tests_opening,
 )
+from selfcodealign.generation.request_plan import Parent, ParentT, RequestPlan
 from selfcodealign.generation.waves import Judge, Waves
 from selfcodealign.params import GenerateConcepts, GenerateInstructions, GenerateResponses, Sampling
 from selfcodealign.records import Concepts, Dropped, Instruction, Response, Seed, derived_seed, row_id
@@ -66,14 +67,6 @@ class StepResult(Generic[RowT]):
     saved: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """One request together with the row that it is for."""
-
-    request: Request
-    parent_id: str
-
-
 def make_concepts(
     seeds: Sequence[Seed], settings: GenerateConcepts, *, seed: int, prompt_format: PromptFormat, ask: Ask
 ) -> StepResult[Concepts]:
@@ -87,26 +80,21 @@ def make_concepts(
         ask: answers the requests.
     """
     sets = _sets(settings.num_exemplars, settings.num_exemplar_sets, seed)
-    chosen = {row.id: _draw_set(seed, "concepts", row.id, len(sets)) for row in seeds}
 
-    def order(row: Seed) -> _Order:
-        prompt = prompt_format.render(concept_prompt(sets[chosen[row.id]], row.code))
-        return _order(row.id, prompt, chosen[row.id], seed, "concepts", concepts_end)
+    def prompt(row: Seed, exemplar_set: int) -> str:
+        return prompt_format.render(concept_prompt(sets[exemplar_set], row.code))
 
-    orders = [order(row) for row in seeds]
+    plan = RequestPlan("concepts", seeds, seed, len(sets), prompt, concepts_end)
 
-    def accept(order: _Order, answer: Answer) -> Concepts | Fault:
+    def accept(row: Seed, _: int, answer: Answer) -> Concepts | Fault:
         parsed = parse_concepts(answer)
         if isinstance(parsed, Fault):
             return parsed
         return Concepts(
-            id=row_id(order.parent_id, *parsed),
-            seed_id=order.parent_id,
-            concepts=parsed,
-            exemplar_set=chosen[order.parent_id],
+            id=row_id(row.id, *parsed), seed_id=row.id, concepts=parsed, exemplar_set=plan.exemplar_set(row)
         )
 
-    return _run(orders, settings, prompt_format, ask, accept)
+    return _run(plan, settings, prompt_format, ask, accept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,30 +132,28 @@ def make_instructions(
         ask: answers the requests.
     """
     sets = _sets(settings.num_exemplars, settings.num_exemplar_sets, seed)
-    by_id = {source.id: source for source in sources}
-    chosen = {source.id: _draw_set(seed, "instructions", source.id, len(sets)) for source in sources}
-    categories = {source.id: _draw(settings.categories, seed, "category", source.id) for source in sources}
-    difficulties = {source.id: _draw(settings.difficulties, seed, "difficulty", source.id) for source in sources}
 
-    def messages(source: TaskSource) -> Messages:
-        kind = {"category": categories[source.id], "difficulty": difficulties[source.id], "language": LANGUAGE}
-        shots = sets[chosen[source.id]]
+    def kind(source: TaskSource) -> tuple[str, str]:
+        category = _draw(settings.categories, seed, "category", source.id)
+        return category, _draw(settings.difficulties, seed, "difficulty", source.id)
+
+    def messages(source: TaskSource, exemplar_set: int) -> Messages:
+        category, difficulty = kind(source)
+        wanted = {"category": category, "difficulty": difficulty, "language": LANGUAGE}
         if settings.source == "seeds":
-            return seed_instruction_prompt(shots, source.code, **kind)
-        return instruction_prompt(shots, source.concepts, **kind)
+            return seed_instruction_prompt(sets[exemplar_set], source.code, **wanted)
+        return instruction_prompt(sets[exemplar_set], source.concepts, **wanted)
 
-    def order(source: TaskSource) -> _Order:
-        prompt = prompt_format.render(messages(source))
-        return _order(source.id, prompt, chosen[source.id], seed, "instructions", instruction_end)
+    def prompt(source: TaskSource, exemplar_set: int) -> str:
+        return prompt_format.render(messages(source, exemplar_set))
 
-    orders = [order(source) for source in sources]
+    plan = RequestPlan("instructions", sources, seed, len(sets), prompt, instruction_end)
 
-    def accept(order: _Order, answer: Answer) -> Instruction | Fault:
-        source = by_id[order.parent_id]
+    def accept(source: TaskSource, _: int, answer: Answer) -> Instruction | Fault:
         text = parse_instruction(answer, source.concepts)
         if isinstance(text, Fault):
             return text
-        category, difficulty = categories[source.id], difficulties[source.id]
+        category, difficulty = kind(source)
         return Instruction(
             id=row_id(source.id, category, difficulty, text),
             parent_id=source.id,
@@ -177,10 +163,10 @@ def make_instructions(
             difficulty=difficulty,
             language=LANGUAGE,
             instruction=text,
-            exemplar_set=chosen[source.id],
+            exemplar_set=plan.exemplar_set(source),
         )
 
-    return _run(orders, settings, prompt_format, ask, accept)
+    return _run(plan, settings, prompt_format, ask, accept)
 
 
 def make_responses(
@@ -211,26 +197,20 @@ def make_responses(
         ValueError: there is a `stop_after` and nobody to judge.
     """
     sets = _sets(settings.num_exemplars, settings.num_exemplar_sets, seed)
-    by_id = {row.id: row for row in instructions}
-    index: dict[str, int] = {}
-    orders: list[_Order] = []
-    for row in instructions:
-        chosen = _draw_set(seed, "responses", row.id, len(sets))
-        prompt = prompt_format.render(response_prompt(sets[chosen], row.instruction))
-        for sample in range(settings.num_samples):
-            order = _order(row.id, prompt, chosen, seed, "responses", response_end, sample)
-            index[order.request.id] = sample
-            orders.append(order)
 
-    def accept(order: _Order, answer: Answer) -> Response | Fault:
+    def prompt(row: Instruction, exemplar_set: int) -> str:
+        return prompt_format.render(response_prompt(sets[exemplar_set], row.instruction))
+
+    plan = RequestPlan("responses", instructions, seed, len(sets), prompt, response_end, settings.num_samples)
+
+    def accept(row: Instruction, sample: int, answer: Answer) -> Response | Fault:
         parsed = parse_response(answer)
         if isinstance(parsed, Fault):
             return parsed
-        sample = index[order.request.id]
         return Response(
-            id=row_id(order.parent_id, sample, answer.text),
-            instruction_id=order.parent_id,
-            seed_id=by_id[order.parent_id].seed_id,
+            id=row_id(row.id, sample, answer.text),
+            instruction_id=row.id,
+            seed_id=row.seed_id,
             sample_index=sample,
             response=parsed.response,
             code=parsed.code,
@@ -240,35 +220,21 @@ def make_responses(
         )
 
     if settings.stop_after is None:
-        return _run(orders, settings, prompt_format, ask, accept, continue_with_tests)
+        return _run(plan, settings, prompt_format, ask, accept, continue_with_tests)
     if judge is None:
         raise ValueError("stop_after needs a judge")
-    return _run_in_waves(orders, settings, prompt_format, ask, accept, judge)
-
-
-def _run_in_waves(
-    orders: Sequence[_Order],
-    settings: GenerateResponses,
-    prompt_format: PromptFormat,
-    ask: Ask,
-    accept: Callable[[_Order, Answer], Response | Fault],
-    judge: Judge,
-) -> StepResult[Response]:
-    order_of = {order.request.id: order for order in orders}
-
-    def program_of(request: Request, answer: Answer, continuation: Answer | None) -> str | None:
-        row = accept(order_of[request.id], _joined(answer, continuation))
-        return None if isinstance(row, Fault) else row.program
-
-    waves = Waves(settings.wave_size, settings.stop_after or 1, program_of, continue_with_tests, judge)
-    tasks: dict[str, list[Request]] = {}
-    for order in sorted(orders, key=lambda order: order.request.group):
-        tasks.setdefault(order.parent_id, []).append(order.request)
-    for name, samples in tasks.items():
-        waves.add_task(name, samples)
-    result = _run(orders, settings, prompt_format, ask, accept, waves=waves)
+    waves = Waves(settings.wave_size, settings.stop_after, _program_of, continue_with_tests, judge)
+    for number in plan.by_exemplar_set():
+        waves.add_task(instructions[number].id, plan.samples_of(number))
+    result = _run(plan, settings, prompt_format, ask, accept, waves=waves)
     result.saved = waves.counts()
     return result
+
+
+def _program_of(answer: Answer, continuation: Answer | None) -> str | None:
+    """The program that is to be judged; None: the answer is not of the asked form."""
+    parsed = parse_response(_joined(answer, continuation))
+    return None if isinstance(parsed, Fault) else as_program(parsed.code, parsed.tests)
 
 
 def continue_with_tests(request: Request, answer: Answer) -> Request | None:
@@ -301,57 +267,42 @@ def _sets(num_exemplars: int, num_sets: int, seed: int) -> tuple[tuple[Exemplar,
     return exemplar_sets(load_exemplars(), num_sets=num_sets, num_exemplars=num_exemplars, seed=seed)
 
 
-def _draw_set(seed: int, step: str, parent_id: str, num_sets: int) -> int:
-    return derived_seed(seed, step, "exemplars", parent_id) % num_sets
-
-
 def _draw(weights: Mapping[Any, int], seed: int, purpose: str, parent_id: str) -> str:
     """A weighted draw by id: the names repeated by weight, in sorted order, one taken."""
     tickets: list[str] = [name for name in sorted(weights) for _ in range(weights[name])]
     return tickets[derived_seed(seed, purpose, parent_id) % len(tickets)]
 
 
-def _order(
-    parent_id: str, prompt: str, exemplar_set: int, seed: int, step: str, ends: EndCheck, sample: int = 0
-) -> _Order:
-    request = Request(
-        id=row_id(step, parent_id, sample),
-        prompt=prompt,
-        seed=derived_seed(seed, step, parent_id, sample),
-        group=f"{step}-{exemplar_set:04d}",
-        ends=ends,
-    )
-    return _Order(request, parent_id)
-
-
 def _run(
-    orders: Sequence[_Order],
+    plan: RequestPlan[ParentT],
     settings: Sampling,
     prompt_format: PromptFormat,
     ask: Ask,
-    accept: Callable[[_Order, Answer], RowT | Fault],
+    accept: Callable[[ParentT, int, Answer], RowT | Fault],
     follow_up: FollowUp | None = None,
     waves: Waves | None = None,
 ) -> StepResult[RowT]:
     decoding = Decoding(settings.temperature, settings.top_p, settings.max_new_tokens, prompt_format.stop)
-    generation = ask(waves or [order.request for order in orders], decoding, follow_up)
+    generation = ask(waves or plan.requests(), decoding, follow_up)
     result: StepResult[RowT] = StepResult(usage=generation.usage)
-    for order in orders:
-        request_id = order.request.id
-        if waves is not None and request_id not in generation.answers and request_id not in generation.rejections:
+    # Taken out as rows are made of them: there may be millions, and a row holds all that is wanted of its answer.
+    answers, rejections = generation.answers, generation.rejections
+    for parent, sample in plan.samples():
+        request_id = plan.request_id(parent, sample)
+        if waves is not None and request_id not in answers and request_id not in rejections:
             continue  # its task had passed enough times before
-        rejection = generation.rejections.get(request_id)
+        rejection = rejections.get(request_id)
         if rejection is not None:
-            result.dropped.append(_dropped(order, str(rejection.reason), rejection.detail, ""))
+            result.dropped.append(_dropped(request_id, parent, str(rejection.reason), rejection.detail, ""))
             continue
-        answer = _joined(generation.answers[request_id], generation.answers.get(_continuation_id(request_id)))
-        outcome = accept(order, answer)
+        answer = _joined(answers.pop(request_id), answers.pop(_continuation_id(request_id), None))
+        outcome = accept(parent, sample, answer)
         if isinstance(outcome, Fault):
-            result.dropped.append(_dropped(order, str(outcome.reason), outcome.detail, answer.text))
+            result.dropped.append(_dropped(request_id, parent, str(outcome.reason), outcome.detail, answer.text))
         else:
             result.rows.append(outcome)
     return result
 
 
-def _dropped(order: _Order, reason: str, detail: str, text: str) -> Dropped:
-    return Dropped(id=order.request.id, parent_id=order.parent_id, reason=reason, detail=detail, text=text)
+def _dropped(request_id: str, parent: Parent, reason: str, detail: str, text: str) -> Dropped:
+    return Dropped(id=request_id, parent_id=parent.id, reason=reason, detail=detail, text=text)

@@ -45,23 +45,27 @@ class _Task:
 class Waves:
     """Requests in waves: a source for `generate_answers`.
 
+    Of the requests only those are held that wait in a later wave or are in flight: a first wave is made when it is due.
+
     Attributes:
         wave_size: samples of a task that are asked for at a time.
         stop_after: passing samples after which a task is done.
-        program_of: the program of an answer, given its request and the answers so far; None if it has none.
+        program_of: the program of an answer and of the one that continues it, if there is one; None if it has none.
         follow_up: the request that an answer calls for; the answer to that one ends the sample.
         judge: judges the programs.
     """
 
     wave_size: int
     stop_after: int
-    program_of: Callable[[Request, Answer, Answer | None], str | None]
+    program_of: Callable[[Answer, Answer | None], str | None]
     follow_up: Callable[[Request, Answer], Request | None]
     judge: Judge
     _tasks: dict[str, _Task] = field(default_factory=dict)
     _task_of: dict[str, str] = field(default_factory=dict)
-    _continued: dict[str, tuple[Request, Answer]] = field(default_factory=dict)
-    _queue: deque[Request] = field(default_factory=deque)
+    _continued: dict[str, Answer] = field(default_factory=dict)
+    _fresh: deque[str] = field(default_factory=deque)
+    _due: deque[Request] = field(default_factory=deque)
+    _later: deque[Request] = field(default_factory=deque)
     _num_out: int = 0
     _num_judging: int = 0
 
@@ -70,19 +74,19 @@ class Waves:
 
         Args:
             name: names the task; unique.
-            samples: its requests.
+            samples: its requests; looked at when they are due.
         """
         self._tasks[name] = _Task(samples)
-        self._task_of.update((request.id, name) for request in samples)
-        self._start_wave(name)
+        self._fresh.append(name)
 
     def __iter__(self) -> Iterator[Request | None]:
         """Requests as they become due; None while the next ones depend on answers that are in flight."""
         while True:
             self._take_verdicts(wait=False)
-            if self._queue:
+            request = self._following()
+            if request is not None:
                 self._num_out += 1
-                yield self._queue.popleft()
+                yield request
             elif self._num_out:
                 yield None
             elif self._num_judging:
@@ -90,25 +94,34 @@ class Waves:
             else:
                 return
 
+    def _following(self) -> Request | None:
+        """The next request: first waves come before later ones, so that the last of these end side by side."""
+        while not self._due and self._fresh:
+            self._due.extend(self._wave(self._fresh.popleft()))
+        queue = self._due or self._later
+        return queue.popleft() if queue else None
+
     def tell(self, request: Request, outcome: Answer | Rejection) -> None:
         """Take note of what a request has come to."""
         self._num_out -= 1
+        task = self._task_of.pop(request.id)
         begun = self._continued.pop(request.id, None)
         if isinstance(outcome, Rejection):
-            self._judged(self._task_of[request.id], has_passed=False)
+            self._judged(task, has_passed=False)
             return
         continuation = self.follow_up(request, outcome) if begun is None else None
         if continuation is not None:
-            self._task_of[continuation.id] = self._task_of[request.id]
-            self._continued[continuation.id] = (request, outcome)
-            self._queue.appendleft(continuation)
+            self._task_of[continuation.id] = task
+            self._continued[continuation.id] = outcome
+            # Before all that waits: its prompt is still in the prefix cache.
+            self._due.appendleft(continuation)
             return
-        program = self.program_of(*begun, outcome) if begun else self.program_of(request, outcome, None)
+        program = self.program_of(outcome, None) if begun is None else self.program_of(begun, outcome)
         if program is None:
-            self._judged(self._task_of[request.id], has_passed=False)
+            self._judged(task, has_passed=False)
         else:
             self._num_judging += 1
-            self.judge.submit(self._task_of[request.id], program)
+            self.judge.submit(task, program)
 
     def counts(self) -> dict[str, int]:
         """What was saved, for a stage's metrics."""
@@ -132,11 +145,13 @@ class Waves:
         task.num_open -= 1
         task.num_passed += has_passed
         if not task.num_open and task.num_passed < self.stop_after:
-            self._start_wave(name)
+            self._later.extend(self._wave(name))
 
-    def _start_wave(self, name: str) -> None:
+    def _wave(self, name: str) -> Sequence[Request]:
+        """The next wave of a task, which counts as asked for from now on."""
         task = self._tasks[name]
-        wave = task.samples[task.num_asked : task.num_asked + self.wave_size]
+        wave = list(task.samples[task.num_asked : task.num_asked + self.wave_size])
+        self._task_of.update((request.id, name) for request in wave)
         task.num_asked += len(wave)
         task.num_open = len(wave)
-        self._queue.extend(wave)
+        return wave

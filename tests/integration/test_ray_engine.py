@@ -1,4 +1,4 @@
-"""The same requests through replicas on a cluster of two nodes, one of which is lost, and through the engine here."""
+"""Replicas on a cluster of two nodes, one of which is lost, and comes back; and the same requests in process."""
 
 import threading
 import time
@@ -29,6 +29,8 @@ pytestmark = pytest.mark.engine
 IN_PROCESS = Engine(dtype="float32", max_model_len=512, max_num_seqs=4, kv_cache_gib=1)
 GREEDY = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=24)
 NUM_REQUESTS = 40
+# A replica imports vLLM and loads its model beside another one that goes on answering.
+COMING_BACK_S = 240.0
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +63,23 @@ class Asked:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.outcomes: dict[str, list[object]] = {}
+        self.by_replica: dict[str, list[object]] = {}
         ask = ReplicaHandle.ask
 
         async def noted(handle: ReplicaHandle, request: Request, decoding: Decoding) -> object:
             outcome = await ask(handle, request, decoding)
             self.outcomes.setdefault(request.id, []).append(outcome)
+            self.by_replica.setdefault(handle.url, []).append(outcome)
             return outcome
 
         patch.setattr(ReplicaHandle, "ask", noted)
+
+    def has_come_back(self) -> bool:
+        """Whether a replica has answered again after tries that failed."""
+        return any(
+            isinstance(outcomes[-1], Answer) and any(not isinstance(outcome, Answer) for outcome in outcomes)
+            for outcomes in self.by_replica.values()
+        )
 
 
 def once_journalled(journal: Path, wanted: int, act: Callable[[], object]) -> threading.Thread:
@@ -137,3 +148,33 @@ def test_a_lost_node_costs_only_the_requests_that_it_had(
     for outcomes in asked.outcomes.values():
         assert [isinstance(outcome, Answer) for outcome in outcomes[:-1]] == [False] * (len(outcomes) - 1)
     assert ask(on_cluster, journal, requests()[:-1]).usage.asked == 0
+
+
+def test_a_replica_comes_back_with_a_node(
+    cluster: Cluster, on_cluster: Engine, small_model: Path, monkeypatch: pytest.MonkeyPatch
+):
+    while len(cluster.worker_nodes) < 2:  # another test may have lost one
+        cluster.add_node(num_cpus=1)
+    asked = Asked(monkeypatch)
+    given_up_at = time.monotonic() + COMING_BACK_S
+    num_given = 0
+
+    def until_it_is_back() -> Iterator[Request]:
+        nonlocal num_given
+        while not asked.has_come_back() and time.monotonic() < given_up_at:
+            yield Request(f"r{num_given}", f"Number {num_given} is the", seed=num_given, group=str(num_given % 2))
+            num_given += 1
+
+    engine = load_ray(small_model, on_cluster)
+    try:
+        ended = []
+        for request, outcome in engine.generate(until_it_is_back(), GREEDY):
+            ended.append(request.id)
+            assert isinstance(outcome, Answer)
+            if len(ended) == 8:
+                lose_a_node(cluster)
+                cluster.add_node(num_cpus=1)
+    finally:
+        engine.close()
+    assert asked.has_come_back(), f"no replica came back within {COMING_BACK_S} s, in which {num_given} requests ended"
+    assert sorted(ended) == sorted(f"r{number}" for number in range(num_given))

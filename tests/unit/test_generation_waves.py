@@ -52,9 +52,9 @@ def run(plan: dict[str, list[str]], *, wave_size: int, stop_after: int, draw: ra
     def follow_up(request: Request, found: Answer) -> Request | None:
         return Request(request.id + CONTINUED, "", 0) if found.text.startswith("short") else None
 
-    def program_of(request: Request, found: Answer, continuation: Answer | None) -> str | None:
+    def program_of(found: Answer, continuation: Answer | None) -> str | None:
         assert (continuation is not None) == found.text.startswith("short")
-        text = outcomes[request.id].removeprefix("short ")
+        text = found.text.removeprefix("short ")
         return text if text in {"good", "bad"} else None
 
     waves = Waves(wave_size, stop_after, program_of, follow_up, PlannedJudge(draw))

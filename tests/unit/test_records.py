@@ -11,6 +11,7 @@ from selfcodealign.records import (
     Dropped,
     Example,
     Message,
+    Related,
     Seed,
     Strength,
     arrow_schema,
@@ -98,3 +99,14 @@ def test_a_field_that_may_be_none_comes_back_as_none_and_no_other_can_be(tmp_pat
     assert read_rows(tmp_path / "x.parquet", Strength) == [row]
     nullable = [field.name for field in arrow_schema(Strength) if field.nullable]
     assert nullable == ["mutation_score", "branch_coverage"]
+
+
+@given(st.integers(), st.lists(st.text(st.characters()) | st.integers(), max_size=3), st.text() | st.integers())
+def test_ids_and_seeds_of_related_parts_are_those_of_the_whole(seed, common, last):
+    related = Related(seed, *common)
+    assert related.row_id(last) == row_id(*common, last)
+    assert (
+        related.derived_seed(last)
+        == derived_seed(seed, *common, last)
+        == int(row_id(seed, *common, last)[:8], 16) % 2**31
+    )
