@@ -59,7 +59,7 @@ class Request:
         id: names the answer in the result; unique within a call.
         prompt: the rendered text, special tokens of a chat template included.
         seed: sampling seed, derived from the row's id and the sample's index.
-        group: requests with the same group share a long prefix and go to the engine together.
+        group: requests with the same group share a long prefix: they are asked side by side, or of the same server.
         ends: finds an early end of the answer; None: only the model and the decoding end it.
     """
 
@@ -219,7 +219,7 @@ class Engine(Protocol):
         answer has ended, or at once if nothing is in flight (then it is the iterable that waits).
 
         Args:
-            requests: in the order in which they are to start; same groups side by side.
+            requests: in the order in which they are to start.
             decoding: how to decode, the same for all.
 
         Raises:

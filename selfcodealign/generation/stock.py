@@ -21,7 +21,7 @@ class Stock:
     """A sequence of requests, and which of them the journal has answers to.
 
     That is found out as they are walked through: the first one that lacks its answer need not wait for the last one to
-    be looked up. No request is held.
+    be looked up. Requests are held a batch at a time.
 
     Attributes:
         num_stored: those that have turned out to be in the journal.

@@ -31,7 +31,7 @@ DECODING = Decoding(temperature=0.7, top_p=1.0, max_new_tokens=24)
 
 
 def requests(count: int) -> list[Request]:
-    prefix = "You name animals. " * 60  # more than a block of the prefix cache, 128 tokens on a CPU
+    prefix = "You name animals. " * 60  # many blocks of the prefix cache
     return [Request(f"r{n}", f"{prefix}Number {n} is the", seed=n, group=str(n % 2)) for n in range(count)]
 
 

@@ -53,7 +53,7 @@ def on_cluster(cluster: Cluster) -> Engine:
 
 
 def requests() -> list[Request]:
-    prefix = "You name animals. " * 60  # more than a block of the prefix cache, 128 tokens on a CPU
+    prefix = "You name animals. " * 60  # many blocks of the prefix cache
     asked = [Request(f"r{n}", f"{prefix}Number {n} is the", seed=n, group=str(n % 2)) for n in range(NUM_REQUESTS)]
     return [*asked, Request("long", "word " * 600, seed=1)]
 
