@@ -43,6 +43,12 @@ class Progress:
             self._next_line = now + LINE_EVERY_S
             logger.info("%s", self._line(rate, note))
 
+    def expect(self, total: int | None) -> None:
+        """Take note that there are more rows than it was said, or fewer; None: it is not known how many."""
+        self._total = total
+        if self._bar is not None:
+            self._bar.update(self._task, total=total)
+
     def skip(self, count: int) -> None:
         """Count rows that took no work: they are done, and say nothing of how fast it goes."""
         self._done += count

@@ -103,12 +103,15 @@ class Extent:
     """How much there is to do.
 
     Attributes:
-        num_requests: requests in all; None: it is not known before the last one.
+        num_requests: requests in all, as far as is known by now; None: nothing is known before the last one.
         num_stored: how many of them have turned out to be in the journal.
     """
 
-    num_requests: int | None
+    num_requests: Callable[[], int | None]
     num_stored: Callable[[], int]
+
+
+UNKNOWN = Extent(num_requests=lambda: None, num_stored=lambda: 0)
 
 
 class _Asking:
@@ -131,7 +134,10 @@ class _Asking:
         """Put an answer or a rejection for each request into the result, and for each that an answer calls for."""
         stock = Stock(requests, self._keys, self._journal)
         missing = stock.missing(is_dealt_out=has_several_caches(self._settings))
-        self.answer_source(FollowedUp(missing, follow_up), Extent(len(requests), lambda: stock.num_stored))
+        source = FollowedUp(missing, follow_up)
+        self.answer_source(
+            source, Extent(lambda: len(requests) + source.num_called_for, num_stored=lambda: stock.num_stored)
+        )
         # Loaded last: a resumed run of a million requests is to start at once, and with little memory.
         usage = self.result.usage
         usage.requests += stock.num_stored
@@ -156,18 +162,20 @@ class _Asking:
 
         return LazyRequests(make, range(len(indices)))
 
-    def answer_source(self, source: RequestSource, extent: Extent | None = None) -> None:
+    def answer_source(self, source: RequestSource, extent: Extent = UNKNOWN) -> None:
         """Put an answer or a rejection for each request of a source into the result.
 
         Args:
             source: the requests.
-            extent: how many there are, for the progress bar; None: it depends on the answers.
+            extent: how many there are, for the progress bar.
         """
         requests = self._unknown(source)
         # The engine is started for the first request that the journal lacks, if there is one.
         first = next((request for request in requests if request is not None), None)
         if first is not None:
-            self._ask_engine(chain([first], requests), extent or Extent(None, lambda: 0), source.tell)
+            self._ask_engine(
+                chain([first], requests), extent or Extent(lambda: None, num_stored=lambda: 0), source.tell
+            )
 
     def _unknown(self, source: RequestSource) -> Iterator[Request | None]:
         """Requests that the journal lacks; the source is told the others' answers at once."""
@@ -196,7 +204,7 @@ class _Asking:
         if extent.num_stored():
             logger.info("%s: %d from the journal already", self._what, extent.num_stored())
         num_skipped = 0
-        with progress(self._what, extent.num_requests) as bar:
+        with progress(self._what, extent.num_requests()) as bar:
             for request, outcome in engine.generate(requests, self._decoding):
                 if isinstance(outcome, Rejection):
                     self.result.rejections[request.id] = outcome
@@ -206,6 +214,7 @@ class _Asking:
                     usage.add(answer)
                     self._keep(request, answer)
                     tell(request, self._settle(request, answer))
+                bar.expect(extent.num_requests())
                 bar.skip(extent.num_stored() - num_skipped)
                 num_skipped = extent.num_stored()
                 seconds = usage.seconds + time.monotonic() - started

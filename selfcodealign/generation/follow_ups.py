@@ -13,6 +13,9 @@ class FollowedUp:
 
     A continuation comes before the requests that wait: its prompt is still in the prefix cache. Its own answer calls
     for nothing more.
+
+    Attributes:
+        num_called_for: requests that answers have called for.
     """
 
     def __init__(self, requests: Iterable[Request], follow_up: FollowUp | None) -> None:
@@ -27,6 +30,7 @@ class FollowedUp:
         self._due: deque[Request] = deque()
         self._continuations: set[str] = set()
         self._num_out = 0
+        self.num_called_for = 0
 
     def __iter__(self) -> Iterator[Request | None]:
         """Requests as they become due; None while only answers that are in flight can call for more."""
@@ -48,3 +52,4 @@ class FollowedUp:
             if following is not None:
                 self._continuations.add(following.id)
                 self._due.appendleft(following)
+                self.num_called_for += 1

@@ -52,6 +52,7 @@ def test_a_continuation_is_next_when_its_answer_has_ended_and_calls_for_no_other
         given.append(request.id)
         source.tell(request, Answer("said", "stop", 1, 0, 1))
     assert given == ["r0", "r1", "r1+", "r2", "r3", "r4", "r4+", "r5"]
+    assert source.num_called_for == 2
 
 
 def test_while_answers_are_in_flight_there_may_be_more_requests():

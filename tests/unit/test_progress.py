@@ -30,3 +30,11 @@ def test_without_a_total_no_end_is_foretold(clock, caplog):
         clock[0] = 2.0
         shown.advance(3)
     assert caplog.messages == ["answers: 3, 1.5/s"]
+
+
+def test_rows_that_come_up_on_the_way_are_counted_in(clock, caplog):
+    with caplog.at_level(logging.INFO), progress("answers", 2) as shown:
+        clock[0] = 3.0
+        shown.expect(4)
+        shown.advance(3)
+    assert caplog.messages == ["answers: 3/4, 1.0/s, 1 s left"]
