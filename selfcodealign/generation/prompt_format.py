@@ -37,7 +37,7 @@ class PromptFormat:
     """Renders conversations for one model.
 
     Requests share the beginning of their conversation, rules and exemplars. A chat template is asked once what it makes
-    of a beginning, and the last turn is put into that, which takes a hundredth of the time: a run renders hundreds of
+    of a beginning, and the last turn is put into that, in less than a tenth of the time: a run renders hundreds of
     thousands of prompts before its first request. A template that does more with the last turn than to strip it is
     asked each time.
 
