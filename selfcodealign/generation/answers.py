@@ -173,9 +173,7 @@ class _Asking:
         # The engine is started for the first request that the journal lacks, if there is one.
         first = next((request for request in requests if request is not None), None)
         if first is not None:
-            self._ask_engine(
-                chain([first], requests), extent or Extent(lambda: None, num_stored=lambda: 0), source.tell
-            )
+            self._ask_engine(chain([first], requests), extent, source.tell)
 
     def _unknown(self, source: RequestSource) -> Iterator[Request | None]:
         """Requests that the journal lacks; the source is told the others' answers at once."""
