@@ -99,7 +99,7 @@ class Seed:
     version: str = column("version of the package, commit of the repository, or revision of the dataset")
     licence: str = column("licence as an SPDX expression")
     file: str = column("path of the file inside the package or repository")
-    path: str = column("path or address at which the file was read, for `trace`")
+    path: str = column("path (inside the repository relative to it) or address at which the file was read, for `trace`")
     first_line: int = column("first line of the function in its file, counted from 1")
     last_line: int = column("last line of the function in its file, inclusive")
     name: str = column("qualified name of the function")

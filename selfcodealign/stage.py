@@ -24,12 +24,17 @@ from selfcodealign.records import Dropped, write_rows
 logger = logging.getLogger(__name__)
 
 
-def cache_folder() -> Path:
-    """The folder for journals and other caches: `.cache` of the repository, also for a DVC experiment in a copy of it.
+def repository_folder() -> Path:
+    """The folder of the repository, also for a DVC experiment in a copy of it.
 
     DVC sets DVC_ROOT for its commands; it names the parent repository even where the experiment runs in a copy.
     """
-    return Path(os.environ.get("DVC_ROOT", ".")) / ".cache"
+    return Path(os.environ.get("DVC_ROOT", "."))
+
+
+def cache_folder() -> Path:
+    """The folder for journals and other caches."""
+    return repository_folder() / ".cache"
 
 
 class StageRun:

@@ -10,7 +10,7 @@ from selfcodealign.files import replaced_folder
 from selfcodealign.params import load_params
 from selfcodealign.records import Seed, write_rows
 from selfcodealign.seeds import CollectReason, collect_seeds, sources_of
-from selfcodealign.stage import cache_folder, run_stage, stage_run
+from selfcodealign.stage import cache_folder, repository_folder, run_stage, stage_run
 
 NAME = "collect_seeds"
 
@@ -43,7 +43,7 @@ def main(
         ) as found,
     ):
         with replaced_folder(out) as folder, dropped_rows(folder / "dropped.parquet", CollectReason) as drop:
-            write_rows(folder / "seeds.parquet", found.rows(drop), Seed)
+            write_rows(folder / "seeds.parquet", found.rows(drop, repository_folder()), Seed)
         counts = found.counts
         run.rows(rows_in=counts.functions, rows_out=found.num_seeds, dropped=counts.functions_dropped)
         run.record(

@@ -93,7 +93,7 @@ def trace(row_id: str, data: Path) -> Lineage:
             continue
         steps += _row_steps(kind, row, data, is_start=current == full)
         if kind == "seed":
-            source = check_source(row["path"], row["first_line"], row["last_line"], row["code"])
+            source = _source_state(row, data)
             steps.append(Step("source", "", (f"{source.value}: {row['path']}",)))
         current = str(row[PARENT_COLUMNS[kind]]) if kind in PARENT_COLUMNS else ""
     return Lineage(full, tuple(steps), source)
@@ -106,6 +106,15 @@ def format_trace(lineage: Lineage) -> str:
         lines.append(f"{step.kind:<12}{step.id}".rstrip())
         lines += [f"{'':<12}{fact}" for fact in step.facts]
     return "\n".join(lines)
+
+
+def _source_state(row: Row, data: Path) -> SourceState:
+    """Whether a seed's function still stands in its file; a path may be relative to the repository of the data."""
+    for path in (row["path"], str(data.absolute().parent / row["path"])):
+        state = check_source(path, row["first_line"], row["last_line"], row["code"])
+        if state is not SourceState.MISSING:
+            return state
+    return SourceState.MISSING
 
 
 def _full_id(prefix: str, data: Path) -> str:

@@ -2,9 +2,11 @@
 
 import copy
 import itertools
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -72,20 +74,24 @@ class Collected:
                     self.functions_by_package[package] += 1
                     self.licences[licence] += 1
 
-    def rows(self, on_drop: Callable[[Dropped], None]) -> Iterator[Seed]:
+    def rows(self, on_drop: Callable[[Dropped], None], root: Path | None = None) -> Iterator[Seed]:
         """The seeds, in the order of the sources.
 
         Args:
             on_drop: takes every row that was left out: packages, files and functions.
+            root: files in this folder get paths relative to it, so that a run in another clone gives the same rows;
+                None: paths stay as they are.
 
         Raises:
             InputError: a part cannot be read.
         """
+        prefix = "" if root is None else f"{root.absolute()}{os.sep}"
         for lost in self._parts.dropped():
             on_drop(lost)
         for row, fate in zip(self._parts.seeds(), self._fates.tolist(), strict=True):
             if fate == KEPT:
-                yield row
+                # No `Path`: an address may go on behind the file's name (`rows.jsonl#3`).
+                yield replace(row, path=row.path.removeprefix(prefix))
             else:
                 repeated = fate == REPEATED
                 on_drop(_as_dropped(row, CollectReason.REPEATED if repeated else CollectReason.BEYOND_MAX_FUNCTIONS))

@@ -67,7 +67,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("collect_seeds", []),
         ("filter_seeds", ["--seeds", f"{folder}/collect_seeds/seeds.parquet"]),
     ):
-        answer = stage(name, folder, *options)
+        answer = stage(name, folder, *options, DVC_ROOT=str(folder))
         assert answer.returncode == 0, answer.stderr
     return folder
 
@@ -103,9 +103,21 @@ def test_ten_good_seeds_remain(run: Path) -> None:
 
 def test_the_same_rows_come_again_with_one_worker(run: Path, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes((run / "params.yaml").read_bytes())
-    assert stage("collect_seeds", tmp_path, "--num-workers", "1").returncode == 0
+    assert stage("collect_seeds", tmp_path, "--num-workers", "1", DVC_ROOT=str(tmp_path)).returncode == 0
     for table in ("seeds.parquet", "dropped.parquet"):
         assert (tmp_path / "collect_seeds" / table).read_bytes() == (run / "collect_seeds" / table).read_bytes()
+
+
+def test_the_same_rows_come_from_another_clone(tmp_path: Path) -> None:
+    tables = []
+    for clone in (tmp_path / "here", tmp_path / "there"):
+        (clone / "code").mkdir(parents=True)
+        (clone / "code" / "m.py").write_text("def f(x):\n    return x\n", encoding="utf-8")
+        params_file(clone, {"folders": [str(clone / "code")], "assumed_licence": "MIT"})
+        assert stage("collect_seeds", clone, DVC_ROOT=str(clone)).returncode == 0
+        tables.append(clone / "collect_seeds" / "seeds.parquet")
+    assert [seed.path for seed in read_rows(tables[0], Seed)] == ["code/m.py"]
+    assert tables[0].read_bytes() == tables[1].read_bytes()
 
 
 def test_a_corrupt_table_of_seeds_is_one_line_and_leaves_what_was_there(run: Path, tmp_path: Path) -> None:

@@ -165,6 +165,19 @@ def test_moved_and_missing_sources_are_told_apart(run: SimpleNamespace) -> None:
     assert trace(run.seed.id, run.data).source is SourceState.MISSING
 
 
+@pytest.mark.parametrize("is_inside", [True, False])
+def test_a_path_is_relative_to_the_repository_wherever_trace_is_called(
+    run: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_inside: bool
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path if is_inside else tmp_path / "elsewhere")
+    seed = replace(run.seed, path=run.file.name)
+    write_rows(run.data / "filter_seeds/seeds.parquet", [seed], Seed)
+    assert trace(seed.id, run.data).source is SourceState.FOUND
+    run.file.unlink()
+    assert trace(seed.id, run.data).source is SourceState.MISSING
+
+
 def test_source_in_a_row_of_a_dataset_is_found(tmp_path: Path) -> None:
     rows = [{"content": "x = 1\n"}, {"content": SOURCE}]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -70,6 +70,23 @@ def test_the_same_rows_come_from_any_number_of_workers(tmp_path: Path) -> None:
     assert len(alone[0]) == 50
 
 
+def test_paths_inside_the_repository_are_the_same_in_every_clone(tmp_path: Path) -> None:
+    """The beginning of a folder's name is no folder."""
+    paths = ["/a/clone/.venv/m.py", "/a/clone2/m.py", "/usr/m.py", "rows.jsonl#3", "/a/clone/rows.jsonl#3"]
+    made = [
+        SourceFile(origin=ORIGIN, file=f"m{index}.py", path=path, text=f"def f(x):\n    return {index}\n")
+        for index, path in enumerate(paths)
+    ]
+    with collect_seeds([made], tmp_path / "parts", max_functions=None, seed=1) as found:
+        assert [seed.path for seed in found.rows(lambda _: None, Path("/a/clone"))] == [
+            ".venv/m.py",
+            "/a/clone2/m.py",
+            "/usr/m.py",
+            "rows.jsonl#3",
+            "rows.jsonl#3",
+        ]
+
+
 def test_functions_add_up(tmp_path: Path) -> None:
     _, dropped, counts = collected(tmp_path, max_functions=50)
     assert counts["functions"] == 1800
