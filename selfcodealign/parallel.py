@@ -6,6 +6,7 @@ This is the one place where curation runs in parallel. What it gives does not de
 import itertools
 import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -189,6 +190,22 @@ class _Worker:
         return [cls.function(item) for item in chunk]
 
 
+def _start_process(function: Callable[[Any], Any]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _Worker.start(function)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone: else a killed run's would wait for work for ever.
+
+    The end of their queue does not tell them: each of them holds it open for the others.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 class _Processes(Generic[ItemT, ResultT]):
     """Processes of this machine."""
 
@@ -196,7 +213,7 @@ class _Processes(Generic[ItemT, ResultT]):
         self.num_workers = num_workers
         # Spawned, not forked: the parent has threads (progress bar, Arrow), and a fork may inherit their locks.
         context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(num_workers, context, initializer=_Worker.start, initargs=(function,))
+        self._pool = ProcessPoolExecutor(num_workers, context, initializer=_start_process, initargs=(function,))
 
     def submit(self, chunk: list[ItemT]) -> "Future[list[ResultT]]":
         try:

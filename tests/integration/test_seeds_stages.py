@@ -293,6 +293,39 @@ def test_an_item_that_kills_its_process_costs_only_itself() -> None:
     assert results == [-300 if number == 300 else 2 * number for number in range(500)]
 
 
+ENDLESS = """
+import itertools
+from selfcodealign.parallel import Workers, ordered_map
+for number in ordered_map(abs, itertools.count(), workers=Workers(num_workers=2)):
+    print(number, flush=True)
+"""
+
+
+def test_a_killed_run_leaves_no_worker_behind() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ENDLESS], cwd=REPOSITORY, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"0\n"
+    (children,) = Path(f"/proc/{process.pid}/task").glob(f"{process.pid}/children")
+    workers = [
+        pid for pid in children.read_text().split() if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    assert len(workers) == 2
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 30
+    while any(is_alive(pid) for pid in workers):
+        assert time.monotonic() < deadline, f"{workers} wait for ever"
+        time.sleep(0.1)
+
+
+def is_alive(pid: str) -> bool:
+    """Whether a process runs; one that has ended may still be listed until it is reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def test_a_pool_that_breaks_between_two_results_loses_nothing() -> None:
     results = ordered_map(abs, range(2000), workers=Workers(num_workers=2), on_crash=lambda number: -number)
     first = [next(results) for _ in range(10)]
