@@ -110,7 +110,8 @@ def format_trace(lineage: Lineage) -> str:
 
 def _source_state(row: Row, data: Path) -> SourceState:
     """Whether a seed's function still stands in its file; a path may be relative to the repository of the data."""
-    for path in (row["path"], str(data.absolute().parent / row["path"])):
+    # That repository first: another clone in the current folder may have the file in another state.
+    for path in (str(data.absolute().parent / row["path"]), row["path"]):
         state = check_source(path, row["first_line"], row["last_line"], row["code"])
         if state is not SourceState.MISSING:
             return state

@@ -170,12 +170,14 @@ def test_a_path_is_relative_to_the_repository_wherever_trace_is_called(
     run: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_inside: bool
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / run.file.name).write_text(f"# Another state.\n{SOURCE}", encoding="utf-8")
     monkeypatch.chdir(tmp_path if is_inside else tmp_path / "elsewhere")
     seed = replace(run.seed, path=run.file.name)
     write_rows(run.data / "filter_seeds/seeds.parquet", [seed], Seed)
     assert trace(seed.id, run.data).source is SourceState.FOUND
     run.file.unlink()
-    assert trace(seed.id, run.data).source is SourceState.MISSING
+    left = SourceState.MISSING if is_inside else SourceState.MOVED
+    assert trace(seed.id, run.data).source is left
 
 
 def test_source_in_a_row_of_a_dataset_is_found(tmp_path: Path) -> None:
