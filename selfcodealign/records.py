@@ -89,6 +89,11 @@ def column(description: str) -> Any:
     return field(metadata={"description": description})
 
 
+def optional_column(description: str, **default: Any) -> Any:
+    """A record field that may be left out, with `default` or `default_factory` as for `dataclasses.field`."""
+    return field(metadata={"description": description}, **default)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seed:
     """One function of permissively licensed code, the root of every lineage."""
@@ -154,10 +159,17 @@ class Verdict:
     id: str = column("id of the program; in the pipeline, the id of the response")
     status: str = column("passed, failed, error, syntax, incomplete, vacuous, timeout, memory, output or sandbox_error")
     seconds: float = column("wall time of the program in the sandbox, seconds")
-    assertions: int = column("assertions that were executed")
+    assertions: int = column("assertions of the tests about results of the code")
     stdout: str = column("what the program printed, cut to the limit")
     stderr: str = column("what the program wrote to standard error (its traceback, say), cut to the limit")
     isolation: str = column("runtime and platform that ran it, such as docker/runsc-ptrace")
+    line: int = optional_column(
+        "line of the program where it failed, or of the assertion that decided; 0: unknown", default=0
+    )
+    noticed: list[str] = optional_column(
+        "breaks of the code that the tests noticed: unequal, equal, nothing", default_factory=list
+    )
+    missed: list[str] = optional_column("breaks of the code that the tests did not notice", default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

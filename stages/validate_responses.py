@@ -55,7 +55,7 @@ def main(
     loaded = load_params(params_path)
     responses = read_rows(responses_path, Response)
     settings = sandbox_settings(loaded.sandbox)
-    programs = [Program(response.id, response.program) for response in responses]
+    programs = [Program.of_code(response.id, response.program, response.code) for response in responses]
     with stage_run(NAME, metrics_path) as run:
         with (
             open_sandbox(settings) as sandbox,

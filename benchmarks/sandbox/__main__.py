@@ -52,7 +52,7 @@ def rates(
         floor_s = measuring.time_limit_floor_s(mixed, num_cores)
         keys["mixed"] = {**measuring.as_keys(mixed_measured), "time_limit_floor_s": round(floor_s, 1)}
     few = workloads.exemplars(max(1, copies // 2))
-    ways = (systems.OURS, systems.OURS_ALONE, systems.OURS_RUNC)
+    ways = (systems.OURS, systems.OURS_RUNC)
     parts = {way.name: breakdown.break_down(way, few, rounds, num_cores) for way in ways}
     unisolated_ms = breakdown.unisolated_whole_ms(few, rounds, num_cores)
     tables.show_parts(parts, unisolated_ms)

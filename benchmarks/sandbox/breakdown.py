@@ -11,7 +11,7 @@ from benchmarks.sandbox.workloads import Workload
 from selfcodealign.errors import SandboxError
 from selfcodealign.sandbox import Program, Sandbox, open_sandbox
 
-EMPTY = "def unused():\n    pass\n\n\nassert callable(unused)\n"
+EMPTY = "def empty():\n    return 0\n\n\nassert empty() == 0\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,8 @@ class Parts:
 
     Attributes:
         between: empty program: before its clock starts and after it stops. Killing, cleaning, frames, pipes, the host.
-        process: empty program, on the supervisor's clock: fork, giving up rights, report and end of its process, or its
-            turn in the process that pure programs share.
-        compile: parsing, looking whether it is pure, counting assertions, compiling.
+        process: empty program, on the supervisor's clock: fork, giving up rights, report and end of its process.
+        compile: parsing, looking what is code and what tests it, compiling.
         run: the program itself.
         whole: all of it.
         host_cpu: processor time of the host's side, all of it while programs run.
@@ -92,12 +91,11 @@ def unisolated_whole_ms(workload: Workload, num_rounds: int, num_cores: int) -> 
 def only_compiled(source: str) -> str:
     """The program with everything in a function that is never called."""
     tree = ast.parse(source)
-    function = ast.parse(EMPTY)
-    definition = function.body[0]
-    if not isinstance(definition, ast.FunctionDef):
-        raise TypeError("EMPTY starts with a function")
-    definition.body = tree.body
-    return ast.unparse(function) + "\n"
+    function = ast.parse("def unused():\n    pass\n").body[0]
+    if not isinstance(function, ast.FunctionDef):
+        raise TypeError("the text is a function")
+    function.body = tree.body
+    return f"{ast.unparse(function)}\n\n\n{EMPTY}"
 
 
 def _steady(sandbox: Sandbox, programs: Sequence[Program], num_cores: int) -> _Steady:

@@ -52,7 +52,7 @@ class Parity:
 
     Attributes:
         num_programs: programs that ran.
-        num_pure: those of them that share a process.
+        num_pure: those of them whose copies run in one process.
         statuses: how many of each status under gVisor.
         differences: the programs with two statuses.
     """

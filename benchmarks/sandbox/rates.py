@@ -11,7 +11,6 @@ from functools import partial
 from benchmarks.sandbox.one_start_each import open_docker_run, open_runsc_exec
 from benchmarks.sandbox.systems import (
     OURS,
-    OURS_ALONE,
     OURS_DIRECT,
     OURS_RUNC,
     Measured,
@@ -27,7 +26,7 @@ Opener = Callable[[Limits, int], AbstractContextManager[System]]
 # Quick enough to run every program, in every round. Ours is the first.
 WHOLE: tuple[Opener, ...] = (partial(open_ours, OURS), open_unisolated)
 # Ours otherwise, for information.
-OTHERWISE: tuple[Opener, ...] = tuple(partial(open_ours, way) for way in (OURS_ALONE, OURS_DIRECT, OURS_RUNC))
+OTHERWISE: tuple[Opener, ...] = tuple(partial(open_ours, way) for way in (OURS_DIRECT, OURS_RUNC))
 # Half a second a program: a sample, with the same share of each kind of program.
 SAMPLED: tuple[Opener, ...] = (open_docker_run, open_runsc_exec)
 

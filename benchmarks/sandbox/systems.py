@@ -66,22 +66,17 @@ class Way:
     Attributes:
         name: for tables.
         runtime: gVisor by Docker or without it, or plain containers.
-        shares_processes: whether pure programs share a process; the default of the sandbox.
     """
 
     name: str
     runtime: RuntimeName = "runsc"
-    shares_processes: bool = True
 
     def settings(self, limits: Limits, num_cores: int) -> SandboxSettings:
         """The sandbox's settings for it."""
-        return SandboxSettings(
-            runtime=self.runtime, shares_processes=self.shares_processes, limits=limits, num_workers=num_cores
-        )
+        return SandboxSettings(runtime=self.runtime, limits=limits, num_workers=num_cores)
 
 
 OURS = Way("ours")
-OURS_ALONE = Way("ours, a process each", shares_processes=False)
 OURS_DIRECT = Way("ours, runsc-direct", runtime="runsc-direct")
 OURS_RUNC = Way("ours, runc", runtime="runc")
 

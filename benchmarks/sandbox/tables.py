@@ -17,7 +17,7 @@ RATE_COLUMNS = ("programs/s", "ms x core each", "time / ours", "least .. greates
 PARTS = {
     "between": "between programs: clean, frames, pipes, the host's side",
     "process": "process of an empty program, or its turn in the shared one",
-    "compile": "parse, look whether it is pure, count assertions, compile",
+    "compile": "parse, look what is code and what tests it, compile",
     "run": "run",
 }
 
@@ -52,9 +52,8 @@ def show_rates(measured: WorkloadRates, num_cores: int) -> None:
         )
     out = console()
     out.print(table)
-    out.print(
-        f"{num_pure(workload.programs)} of {len(workload.programs)} programs are pure: ours runs those in one process."
-    )
+    pure = num_pure(workload.programs)
+    out.print(f"{pure} of {len(workload.programs)} programs are pure: ours runs their copies in one process.")
     floor_s = time_limit_floor_s(workload, num_cores)
     if floor_s:
         rate_at_best = len(workload.programs) / floor_s
@@ -86,7 +85,7 @@ def show_parity(parity: Parity) -> None:
     out = console()
     same = parity.num_programs - len(parity.differences)
     out.print(f"{same} of {parity.num_programs} programs have the same status under gVisor and runc.")
-    out.print(f"{parity.num_pure} of them are pure: they share a process.")
+    out.print(f"{parity.num_pure} of them are pure: their copies run in one process.")
     out.print("statuses under gVisor: " + ", ".join(f"{count} {name}" for name, count in parity.statuses.items()))
     for difference in parity.differences:
         note = " (unsteady: changes under one runtime alone)" if difference.is_unsteady else ""

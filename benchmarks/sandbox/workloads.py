@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from selfcodealign.generation import Exemplar, as_program, load_exemplars
 from selfcodealign.sandbox import Limits, Program
 from selfcodealign.sandbox.inside.execution import parse
-from selfcodealign.sandbox.inside.purity import pure_modules
+from selfcodealign.sandbox.inside.purity import is_pure
+from selfcodealign.sandbox.inside.syntax import Syntax
 
 MIXED_TIMEOUT_S = 2.0
 MEMORY_MIB = 512
@@ -56,14 +57,14 @@ def kind(program: Program) -> str:
 
 
 def num_pure(programs: Sequence[Program]) -> int:
-    """How many of the programs are pure: those share a process, which is what makes the sandbox quick."""
+    """How many of the programs are pure: their counterfactual copies run in the process of the program."""
     pure = 0
     for program in programs:
         try:
-            syntax, _, _ = parse(program.source)
+            tree, _ = parse(program.source)
         except RecursionError:
             continue
-        pure += syntax is None or pure_modules(syntax) is not None
+        pure += tree is None or is_pure(Syntax(tree))
     return pure
 
 

@@ -231,10 +231,10 @@ def make_responses(
     return result
 
 
-def _program_of(answer: Answer, continuation: Answer | None) -> str | None:
-    """The program that is to be judged; None: the answer is not of the asked form."""
+def _program_of(answer: Answer, continuation: Answer | None) -> tuple[str, str] | None:
+    """The program to judge, and the code in it that is under test; None: the answer is not of the requested form."""
     parsed = parse_response(_joined(answer, continuation))
-    return None if isinstance(parsed, Fault) else as_program(parsed.code, parsed.tests)
+    return None if isinstance(parsed, Fault) else (as_program(parsed.code, parsed.tests), parsed.code)
 
 
 def continue_with_tests(request: Request, answer: Answer) -> Request | None:

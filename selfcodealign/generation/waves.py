@@ -15,12 +15,13 @@ from selfcodealign.generation.engine import Answer, Rejection, Request
 class Judge(Protocol):
     """Runs programs while answers are being generated."""
 
-    def submit(self, name: str, program: str) -> None:
+    def submit(self, name: str, program: str, code: str) -> None:
         """Have a program run.
 
         Args:
             name: comes back with its verdict; need not be unique.
             program: Python source: code and tests.
+            code: the code under test, with which the program begins.
         """
 
     def verdicts(self, *, wait: bool) -> list[tuple[str, bool]]:
@@ -50,14 +51,14 @@ class Waves:
     Attributes:
         wave_size: samples of a task that are asked for at a time.
         stop_after: passing samples after which a task is done.
-        program_of: the program of an answer and of the one that continues it, if there is one; None if it has none.
+        program_of: program and code of an answer and of what continues it, if anything does; None if it has none.
         follow_up: the request that an answer calls for; the answer to that one ends the sample.
         judge: judges the programs.
     """
 
     wave_size: int
     stop_after: int
-    program_of: Callable[[Answer, Answer | None], str | None]
+    program_of: Callable[[Answer, Answer | None], tuple[str, str] | None]
     follow_up: Callable[[Request, Answer], Request | None]
     judge: Judge
     _tasks: dict[str, _Task] = field(default_factory=dict)
@@ -121,7 +122,7 @@ class Waves:
             self._judged(task, has_passed=False)
         else:
             self._num_judging += 1
-            self.judge.submit(task, program)
+            self.judge.submit(task, *program)
 
     def counts(self) -> dict[str, int]:
         """What was saved, for a stage's metrics."""

@@ -56,7 +56,7 @@ def measure_agreement(
         SandboxError: the sandbox failed as a whole; verdicts that arrived before are in the journal.
     """
     pairs = crossings(responses, verdicts)
-    programs = [Program(f"{code.id} {tests.id}", _crossed(code, tests)) for code, tests in pairs]
+    programs = [Program.of_code(f"{code.id} {tests.id}", _crossed(code, tests), code.code) for code, tests in pairs]
     crossed, counts = run_journalled(sandbox, programs, journal, on_verdict)
     compared: dict[str, list[bool]] = {}
     for (code, _), verdict in zip(pairs, crossed, strict=True):

@@ -33,7 +33,7 @@ def verdict_key(program: Program, fingerprint: dict[str, Any]) -> str:
         program: the program.
         fingerprint: `Sandbox.fingerprint`.
     """
-    return journal_key("verdict", source=program.source, **fingerprint)
+    return journal_key("verdict", source=program.source, num_code_lines=program.num_code_lines, **fingerprint)
 
 
 def run_journalled(

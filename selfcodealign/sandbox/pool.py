@@ -20,6 +20,7 @@ from selfcodealign.sandbox.cores import Cores
 from selfcodealign.sandbox.known_answers import KNOWN_ANSWERS, KnownAnswer
 from selfcodealign.sandbox.runtimes import make_launcher
 from selfcodealign.sandbox.settings import Program, SandboxSettings, Status
+from selfcodealign.sandbox.trial import Found, Trial
 
 # Programs that a container has at a time: one runs, the next are there when it ends.
 WINDOW = 4
@@ -38,7 +39,6 @@ MIN_JOBS_FOR_SPARE = 32
 SECOND_LOOK_FACTOR = 3.0
 CROWDED_SHARE = 0.25
 OUT_OF_MEMORY = "(code 137)"  # in the reason of a container that was killed by the kernel
-BROKEN_LIMITS = frozenset({Status.TIMEOUT, Status.MEMORY, Status.OUTPUT})
 
 
 _Answers = queue.SimpleQueue[tuple[int, Verdict | SandboxError]]
@@ -52,19 +52,32 @@ class _Job:
     answers: _Answers
     faults: list[str] = field(default_factory=list)
     is_second_look: bool = False
-    may_share: bool = True
+    trial: Trial = field(default_factory=Trial)
 
-    def answer(self, isolation: str, message: dict[str, Any]) -> None:
+    def answer(self, isolation: str, found: Found) -> None:
         verdict = Verdict(
             id=self.program.id,
-            status=str(Status(message["status"])),
-            seconds=float(message.get("seconds", 0.0)),
-            assertions=int(message.get("assertions", 0)),
-            stdout=str(message.get("stdout", "")),
-            stderr=str(message.get("stderr", "")),
+            status=str(found.status),
+            seconds=found.seconds,
+            assertions=found.assertions,
+            line=found.line,
+            noticed=found.noticed,
+            missed=found.missed,
+            stdout=found.stdout,
+            stderr=found.stderr,
             isolation=isolation,
         )
         self.answers.put((self.index, verdict))
+
+    def message(self) -> dict[str, Any]:
+        """The request for the run that is due: of the program, or of a copy of it."""
+        return {
+            "index": self.index,
+            "source": self.program.source,
+            "num_code_lines": self.program.num_code_lines,
+            "timeout_s": self.trial.timeout_s(self.timeout_s),
+            "copy": dataclasses.asdict(self.trial.copy),
+        }
 
 
 class Sandbox:
@@ -131,15 +144,11 @@ class Sandbox:
             return
         self._test()
         timeout_s = self._settings.limits.timeout_s
-        yield from self._ask([(program, timeout_s, self._settings.shares_processes) for program in listed])
+        yield from self._ask([(program, timeout_s) for program in listed])
 
     def _test(self) -> None:
         limits = self._settings.limits
-        asked = [
-            # What breaks a limit would only be tried twice.
-            (Program(known.name, known.source_for(limits)), known.timeout_s, known.status not in BROKEN_LIMITS)
-            for known in KNOWN_ANSWERS
-        ]
+        asked = [(Program(known.name, known.source_for(limits)), known.timeout_s) for known in KNOWN_ANSWERS]
         answers = dict(self._ask(asked))
         for index, known in enumerate(KNOWN_ANSWERS):
             _check(known, answers[index])
@@ -158,10 +167,10 @@ class Sandbox:
         finally:
             self._drop_waiting()
 
-    def _ask(self, programs: list[tuple[Program, float, bool]]) -> Iterator[tuple[int, Verdict]]:
+    def _ask(self, programs: list[tuple[Program, float]]) -> Iterator[tuple[int, Verdict]]:
         answers: _Answers = queue.SimpleQueue()
-        for index, (program, timeout_s, may_share) in enumerate(programs):
-            self._put(answers, index, program, timeout_s, may_share=may_share)
+        for index, (program, timeout_s) in enumerate(programs):
+            self._put(answers, index, program, timeout_s)
         try:
             for _ in programs:
                 yield _verdict_of(answers.get())
@@ -169,27 +178,13 @@ class Sandbox:
             # Left early: what nobody waits for is not run.
             self._drop_waiting()
 
-    def _put(
-        self,
-        answers: "_Answers",
-        index: int,
-        program: Program,
-        timeout_s: float | None = None,
-        *,
-        may_share: bool | None = None,
-    ) -> None:
+    def _put(self, answers: "_Answers", index: int, program: Program, timeout_s: float | None = None) -> None:
         limits = self._settings.limits
-        job = _Job(
-            index,
-            program,
-            limits.timeout_s if timeout_s is None else timeout_s,
-            answers,
-            may_share=self._settings.shares_processes if may_share is None else may_share,
-        )
+        job = _Job(index, program, limits.timeout_s if timeout_s is None else timeout_s, answers)
         num_bytes = len(program.source.encode("utf-8", "surrogatepass"))
         if num_bytes > limits.max_source_bytes:
             text = f"the source has {num_bytes} bytes, more than {limits.max_source_bytes}"
-            job.answer(self.isolation, {"status": Status.SYNTAX, "stderr": text})
+            job.answer(self.isolation, Found(Status.SYNTAX, stderr=text))
         else:
             self._jobs.put(job)
 
@@ -329,7 +324,7 @@ class _Worker(threading.Thread):
                 self._is_paused = False
             while self._num_sent < len(self._in_flight):
                 job = self._in_flight[self._num_sent]
-                container.send(self._message(job))
+                container.send(job.message())
                 self._num_sent += 1
             message = container.receive(self._in_flight[0].timeout_s + GRACE_S)
             self._accept(message)
@@ -338,15 +333,6 @@ class _Worker(threading.Thread):
                 self._recover(str(fault))
         except SandboxError as error:
             self._refuse(error)
-
-    @staticmethod
-    def _message(job: _Job) -> dict[str, Any]:
-        return {
-            "index": job.index,
-            "source": job.program.source,
-            "timeout_s": job.timeout_s,
-            "may_share": job.may_share and not job.faults and not job.is_second_look,
-        }
 
     def _take_turn(self) -> bool:
         is_urgent, is_warm = bool(self._in_flight), self._container is not None
@@ -406,22 +392,30 @@ class _Worker(threading.Thread):
         if "has_turn" in message:
             self._pass_turn(has_turn=bool(message["has_turn"]))
             return
-        if message.get("status") == Status.TIMEOUT and not job.is_second_look and self._was_slowed(job):
-            job.is_second_look = True
-            job.timeout_s *= SECOND_LOOK_FACTOR
-            self._jobs.put(job)
-        else:
-            try:
-                job.answer(self._runtime.isolation, message)
-            except (KeyError, TypeError, ValueError) as error:
-                raise ContainerError(f"the container answered nonsense: {error}") from error
         self._in_flight.popleft()
         self._num_sent -= 1
         self._num_run += 1
+        try:
+            self._take_answer(job, message)
+        except (KeyError, TypeError, ValueError) as error:
+            self._in_flight.appendleft(job)  # it is tried again in another container
+            raise ContainerError(f"the container answered nonsense: {error}") from error
         if message.get("is_spent") or (not self._in_flight and self._is_worn_out()):
             self._discard()
         self._is_waiting = False
         self._crowded_s = self._cores.crowded_s
+
+    def _take_answer(self, job: _Job, message: dict[str, Any]) -> None:
+        """A verdict, or the next copy of the program to run; its copies run in the container of the program."""
+        is_real = job.trial.copy.kind == "real"
+        if message["status"] == Status.TIMEOUT and is_real and not job.is_second_look and self._was_slowed(job):
+            job.is_second_look = True
+            job.timeout_s *= SECOND_LOOK_FACTOR
+            self._jobs.put(job)
+        elif (found := job.trial.take(message)) is not None:
+            job.answer(self._runtime.isolation, found)
+        else:
+            self._in_flight.append(job)
 
     def _pass_turn(self, *, has_turn: bool) -> None:
         """The running program only waits from now on, or goes on after it has waited."""
@@ -445,11 +439,11 @@ class _Worker(threading.Thread):
         if len(job.faults) >= self._settings.max_tries and all(OUT_OF_MEMORY in fault for fault in job.faults):
             # It alone ran each time: it filled what is counted by no process, such as pipes.
             text = f"the container ran out of memory {len(job.faults)} times\n"
-            job.answer(self._runtime.isolation, {"status": Status.MEMORY, "stderr": text})
+            job.answer(self._runtime.isolation, Found(Status.MEMORY, stderr=text))
             self._in_flight.popleft()
         elif len(job.faults) >= self._settings.max_tries:
             text = f"the sandbox broke down {len(job.faults)} times, at last: {reason}"
-            job.answer(self._runtime.isolation, {"status": Status.SANDBOX_ERROR, "stderr": text})
+            job.answer(self._runtime.isolation, Found(Status.SANDBOX_ERROR, stderr=text))
             self._in_flight.popleft()
 
     def _discard(self) -> None:

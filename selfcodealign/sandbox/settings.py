@@ -14,12 +14,12 @@ RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
 class Status(StrEnum):
     """What became of a program. Only `passed` is good; only `sandbox_error` is not the program's doing."""
 
-    PASSED = "passed"  # ran past its last statement, and at least one assertion ran
-    FAILED = "failed"  # an assertion
+    PASSED = "passed"  # ran to its end, and its tests notice when its code is broken
+    FAILED = "failed"  # an assertion, a test of a runner, or an exit with code 1
     ERROR = "error"  # another exception, or a crash
     SYNTAX = "syntax"  # does not compile
-    INCOMPLETE = "incomplete"  # ended before its last statement
-    VACUOUS = "vacuous"  # ran to its end, but no assertion about its own names ran
+    INCOMPLETE = "incomplete"  # ended before its last statement, or left assertions out
+    VACUOUS = "vacuous"  # ran to its end, but its tests also hold for broken code or for wrong expected values
     TIMEOUT = "timeout"
     MEMORY = "memory"
     OUTPUT = "output"  # printed too much
@@ -32,11 +32,26 @@ class Program:
 
     Attributes:
         id: comes back in its verdict; need not be unique.
-        source: Python source. It runs as `__main__`.
+        source: Python source: code, and tests of it. It runs as `__main__`.
+        num_code_lines: how many lines at its start are the code under test; 0: that is told from the program itself.
     """
 
     id: str
     source: str
+    num_code_lines: int = 0
+
+    @classmethod
+    def of_code(cls, id: str, source: str, code: str) -> "Program":
+        """A program of which it is known that it begins with some code, and tests that code.
+
+        Args:
+            id: see `Program`.
+            source: code and tests.
+            code: the code under test. If the source does not begin with it, it is told from the program itself.
+        """
+        code = code.rstrip()
+        starts_with_code = bool(code) and source.startswith(f"{code}\n")
+        return cls(id, source, code.count("\n") + 1 if starts_with_code else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +96,6 @@ class SandboxSettings:
         limits: what one program may use.
         num_workers: programs at the same time, each in a container of its own; 0: one a core.
         programs_per_container: a container is replaced after so many.
-        shares_processes: programs that can touch nothing but their own objects run in one process, one after the other;
-            no verdict depends on it. False: a process for each.
         max_tries: a program whose container broke down so many times gets `sandbox_error`.
         docker_host: address of the Docker daemon; None: DOCKER_HOST, `.tools/docker-host` or Docker's default.
         image: what to use instead of the image of this version, which is built if it is missing: a tag for Docker, a
@@ -95,7 +108,6 @@ class SandboxSettings:
     limits: Limits = field(default_factory=Limits)
     num_workers: int = 0
     programs_per_container: int = 20_000
-    shares_processes: bool = True
     max_tries: int = 3
     docker_host: str | None = None
     image: str | None = None

@@ -24,14 +24,15 @@ class VerdictStream:
         self._known: list[tuple[str, bool]] = []
         self._running: dict[int, tuple[str, str]] = {}
 
-    def submit(self, name: str, program: str) -> None:
+    def submit(self, name: str, program: str, code: str) -> None:
         """Have a program run, unless its verdict is known.
 
         Args:
             name: comes back with its verdict; need not be unique.
-            program: Python source.
+            program: Python source: code and tests.
+            code: the code under test, with which the program begins.
         """
-        asked = Program(name, program)
+        asked = Program.of_code(name, program, code)
         key = verdict_key(asked, self._fingerprint)
         known = self._journal.get_many([key]).get(key)
         if known is not None:

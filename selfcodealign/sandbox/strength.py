@@ -244,7 +244,7 @@ class _Coverage:
             self._unknown = UnknownReason.UNREADABLE
             return
         if self._marked.num_branches:
-            self.programs = [Program(subject.id, self._marked.code + tests)]
+            self.programs = [Program.of_code(subject.id, self._marked.code + tests, self._marked.code)]
 
     def result(self, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         """Coverage fields."""
@@ -289,7 +289,7 @@ class _Mutation:
         except UnreadableCodeError:
             self._unknown = UnknownReason.UNREADABLE
             return
-        self.programs = [Program(subject.id, mutant.code + tests) for mutant in mutants]
+        self.programs = [Program.of_code(subject.id, mutant.code + tests, mutant.code) for mutant in mutants]
         self._changes = [f"line {mutant.line}, {mutant.kind}: {mutant.change}" for mutant in mutants]
 
     def result(self, verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ PROGRAMS = (
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
         assert state() == (None, None, True, 0, ('UTC', 'UTC'))
         assert mask == set()
-        assert (sys.getrecursionlimit(), sys.get_int_max_str_digits()) == (1000, 4300)
+        assert sys.getrecursionlimit() < 1100 and sys.get_int_max_str_digits() == 4300
         open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         assert open_files > 5
         assert signal.getsignal(signal.SIGCHLD) == signal.SIG_DFL
@@ -249,7 +249,7 @@ PROGRAMS = (
     ),
     hostile(
         "threads and exit handlers",
-        "passed",
+        "timeout",
         """
         import atexit, os, threading, time
         def late():

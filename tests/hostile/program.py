@@ -25,7 +25,9 @@ class Hostile:
 
     Attributes:
         name: a sentence's subject: what it tries.
-        statuses: those that are right. `passed` only where the program itself asserts that it did no harm.
+        statuses: those that are right. `passed` only where the program itself asserts that it did no harm; it may also
+            be `vacuous` then, which says as well that it ran to its end, and that its assertions are about other things
+            than code of its own.
         source: the program.
         after: runs right after it, in the same container, and must pass.
     """

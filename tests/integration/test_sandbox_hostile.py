@@ -21,6 +21,7 @@ LIMITS = Limits(timeout_s=2.0, memory_mib=512, max_output_bytes=100_000, max_pro
 # Two halves, each in a sandbox with one worker: what runs after a program runs in its container.
 NUM_HALVES = 2
 NAMED = {f"{theme}: {program.name}": program for theme, programs in THEMES.items() for program in programs}
+WITH_OWN_CODE = "honest"  # the theme whose programs test code of their own
 SAFE = {name: program for name, program in NAMED.items() if name.partition(":")[0] in SAFE_THEMES}
 
 
@@ -99,7 +100,10 @@ def test_plain_containers_give_the_same_verdicts(name: str, plain_outcome: Outco
 
 def check(name: str, outcome: Outcome) -> None:
     verdict, after = outcome.verdicts[name], outcome.after[name]
-    assert verdict.status in NAMED[name].statuses, verdict.stderr[-500:]
+    right = NAMED[name].statuses
+    if "passed" in right and not name.startswith(f"{WITH_OWN_CODE}:"):
+        right |= {"vacuous"}
+    assert verdict.status in right, verdict.stderr[-500:]
     assert after.status == "passed", after.stderr[-500:]
 
 

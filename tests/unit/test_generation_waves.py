@@ -19,7 +19,8 @@ class PlannedJudge:
         self._draw = draw
         self._waiting: list[tuple[str, bool]] = []
 
-    def submit(self, name: str, program: str) -> None:
+    def submit(self, name: str, program: str, code: str) -> None:
+        assert code == "code"
         self._waiting.append((name, program == "good"))
 
     def verdicts(self, *, wait: bool) -> list[tuple[str, bool]]:
@@ -52,10 +53,10 @@ def run(plan: dict[str, list[str]], *, wave_size: int, stop_after: int, draw: ra
     def follow_up(request: Request, found: Answer) -> Request | None:
         return Request(request.id + CONTINUED, "", 0) if found.text.startswith("short") else None
 
-    def program_of(found: Answer, continuation: Answer | None) -> str | None:
+    def program_of(found: Answer, continuation: Answer | None) -> tuple[str, str] | None:
         assert (continuation is not None) == found.text.startswith("short")
         text = found.text.removeprefix("short ")
-        return text if text in {"good", "bad"} else None
+        return (text, "code") if text in {"good", "bad"} else None
 
     waves = Waves(wave_size, stop_after, program_of, follow_up, PlannedJudge(draw))
     for task, texts in plan.items():

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from selfcodealign.generation import as_program, load_exemplars
-from selfcodealign.sandbox.inside.purity import pure_modules, waits
+from selfcodealign.sandbox.inside.purity import alters_code, is_pure, is_rigged, tampers
 from selfcodealign.sandbox.inside.syntax import Syntax
 
 PURE = [
@@ -16,13 +16,11 @@ PURE = [
     "class A:\n    def __init__(self):\n        self._next = None\n        self.__id = 1\nn = A()\nn._next = n",
     "x = getattr([], 'append')\nassert hasattr(x, '__name__')",
     "from functools import lru_cache, reduce\n@lru_cache(maxsize=None)\ndef f(n):\n    return n",
-    "from functools import wraps\ndef d(f):\n    @wraps(f)\n    def g():\n        return f()\n    return g",
     "import random\nrandom.seed(1)\nassert random.randint(1, 1) == 1",
     "try:\n    raise ValueError('x')\nexcept ValueError as error:\n    assert str(error) == 'x'",
     "print(f'{1:>5}', '{}'.format(2))\nopened = []\nclass Door:\n    def open(self):\n        return 1\nDoor().open()",
     "from collections.abc import Iterable\nimport itertools as it\nassert list(it.chain([1], [2])) == [1, 2]",
     "if __name__ == '__main__':\n    print(type(1).__name__)",
-    "from enum import Enum\nclass Color(Enum):\n    RED = 1\nassert Color.RED.name == 'RED'",
     "def g():\n    yield 1\nassert next(g()) == 1",
 ]
 IMPURE = [
@@ -51,44 +49,67 @@ IMPURE = [
 ]  # fmt: skip
 
 
-def modules_of(source: str) -> frozenset[str] | None:
-    return pure_modules(Syntax(ast.parse(source)))
+def syntax_of(source: str) -> Syntax:
+    return Syntax(ast.parse(source))
 
 
 @pytest.mark.parametrize("source", PURE)
 def test_ordinary_programs_are_pure(source: str) -> None:
-    assert modules_of(source) is not None
+    assert is_pure(syntax_of(source))
 
 
 @pytest.mark.parametrize("source", IMPURE)
 def test_whatever_reaches_further_is_not(source: str) -> None:
-    assert modules_of(source) is None
-    assert modules_of(f"def f():\n    {source.replace(chr(10), chr(10) + '    ')}") is None or "*" in source
-
-
-def test_the_modules_of_a_pure_program_are_named() -> None:
-    source = "import math\ndef f():\n    from collections import Counter\n    import heapq as h\n    h.heappush([], 1)"
-    assert modules_of(source) == {"math", "collections", "heapq"}
+    assert not is_pure(syntax_of(source))
+    assert not is_pure(syntax_of(f"def f():\n    {source.replace(chr(10), chr(10) + '    ')}")) or "*" in source
 
 
 def test_most_exemplars_are_pure() -> None:
     programs = [as_program(exemplar.code, exemplar.tests) for exemplar in load_exemplars()]
-    pure = [program for program in programs if modules_of(program) is not None]
+    pure = [program for program in programs if is_pure(syntax_of(program))]
     assert len(pure) >= 0.8 * len(programs)
 
 
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("while True:\n    pass", True),
-        ("x = 0\nwhile 1:\n    x += 1", True),
-        ("import time\ntime.sleep(9)", True),
-        ("from time import sleep\nsleep(9)", True),
-        ("while True:\n    break", False),
-        ("def f(x):\n    while True:\n        x -= 1\n        if x < 0:\n            return x", False),
-        ("while True:\n    next(items)", False),  # may raise
-        ("while x:\n    pass", False),
+        ("class A:\n    def __eq__(self, other):\n        return True", True),
+        ("class A:\n    __eq__ = lambda self, other: True", True),
+        ("class A:\n    def __sub__(self, other):\n        return 0", True),
+        ("from dataclasses import dataclass, field\n@dataclass\nclass A:\n    x: int = field(compare=False)", True),
+        ("class A:\n    def __init__(self):\n        self.x = 1\n    def __repr__(self):\n        return 'A'", False),
+        ("def f(x):\n    return x == 1", False),
     ],
 )
-def test_programs_that_sleep_or_loop_for_ever_are_known(source: str, expected: bool) -> None:
-    assert waits(Syntax(ast.parse(source))) is expected
+def test_objects_that_decide_how_they_compare_are_known(source: str, expected: bool) -> None:
+    assert is_rigged(syntax_of(source)) is expected
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sys\nsys.exit()", "from unittest import mock", "import math\nmath.isclose = print", "f.__code__",
+        "import numpy as np\nnp.testing.assert_equal = print", "setattr(x, 'y', 1)", "type('A', (), {'x': 1})",
+    ],
+)  # fmt: skip
+def test_tests_that_could_change_what_they_test_with_are_known(source: str) -> None:
+    assert tampers(syntax_of(source))
+
+
+def test_ordinary_tests_do_not_tamper() -> None:
+    assert not tampers(
+        syntax_of("import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.x = 1")
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("frame.f_lineno = 3", "f_lineno"), ("f.__code__ = g.__code__", "__code__"), ("print(f.__code__)", ""),
+        ("code.replace(co_consts=())", "co_consts"), ("ctypes.memmove(a, b, 1)", "memmove"), ("x = 1", ""),
+        ("open('/proc/self/mem', 'wb')", "/proc/self/mem"),
+        ("import sys\nsys.settrace(lambda frame, *_: frame.f_locals.update(x=1))", "f_locals"),
+    ],
+)  # fmt: skip
+def test_programs_that_reach_into_code_that_runs_are_known(source: str, name: str) -> None:
+    assert alters_code(syntax_of(source)) == name

@@ -1,71 +1,132 @@
-"""The process of one program: give up every right, run it, say once what became of it."""
+"""The process of one program or of one copy of it: give up every right, run it, say once what became of it."""
 
-import contextlib
-import hashlib
+import dataclasses
 import json
 import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
-from selfcodealign.sandbox.inside.execution import WORK_FOLDER, execute, parse
-from selfcodealign.sandbox.inside.outcome import FILENAME, Outcome
-from selfcodealign.sandbox.inside.syscalls import SyscallFilter
+from selfcodealign.sandbox.inside.execution import GOOD_ENDS, WORK_FOLDER, Ending
+from selfcodealign.sandbox.inside.frames import read_frame
+from selfcodealign.sandbox.inside.judgement import Copy, Facts
+from selfcodealign.sandbox.inside.program import Exits, PreparedProgram, remove_own_modules
+from selfcodealign.sandbox.inside.seccomp import SyscallFilter
 
-OUR_MODULES = "selfcodealign."
 STDERR = 2
-SEAL_BYTES = 32
-# What a child can report; the supervisor sees the rest.
-STATUSES = frozenset({"passed", "failed", "error", "syntax", "incomplete", "vacuous", "memory", "sandbox_error"})
+SWALLOWED_CODE = 97
+TOKEN_BYTES = 16
+# Wall time of all copies that run in the process of a plain program, beside the program's own time, seconds.
+COPIES_S = 5.0
 
 
 def child_main(
-    job: dict[str, Any],
-    limits: dict[str, int],
-    uid: int,
-    report: tuple[int, bytes],
-    syscall_filter: SyscallFilter,
-    *,
-    is_control: bool,
+    request_fd: int, report_fd: int, limits: dict[str, int], uid: int, syscall_filter: SyscallFilter
 ) -> NoReturn:
     """Run a program in this process, which was forked for it, and end.
 
-    Standard input, output and error are in place already. The report is one write to a pipe: JSON, sealed.
-    A process that the program forked and that comes by here ends without a report.
+    The process learns over a pipe what it is to run, so that nothing which it inherited tells, and forgets it again
+    before the program starts. What it reports it signs with a token that it draws itself and sends first. While the
+    program runs, the token is on the interpreter's stack alone: no variable, frame, constant or container holds it.
 
     Args:
-        job: `source` and `timeout_s`.
-        limits: the fields of `Limits` that are kernel limits.
+        request_fd: pipe from the supervisor: one frame with `source`, `timeout_s`, `copy`, perhaps `num_code_lines`.
+        report_fd: pipe to the supervisor.
+        limits: the fields of `Limits` that are kernel limits, and `preloaded_bytes`.
         uid: the unprivileged user to become.
-        report: pipe to the supervisor, and the key of its seal, which proves that it is not the program's.
         syscall_filter: what it may not ask of the kernel.
-        is_control: no assertion holds, whatever it says: see `Outcome`.
     """
     own_pid = os.getpid()
-    getpid, write, end, dumps, seal = os.getpid, os.write, os._exit, json.dumps, sealed  # before the program runs
-    report_fd, token = report
-    outcome = Outcome(is_control=is_control)
+    getpid, end = os.getpid, os._exit  # before the program runs
+    job = read_frame(request_fd)
+    os.close(request_fd)
+    if job is None:
+        end(0)
+    tokens = [os.urandom(TOKEN_BYTES)]
+    os.write(report_fd, tokens[0])
     try:
-        give_up_rights(limits, uid, cpu_s=int(job["timeout_s"]) + 2)
+        give_up_rights(limits, uid, cpu_s=int(job["timeout_s"] + COPIES_S) + 2)
         syscall_filter.install()
         _enter_work_folder()
     except OSError as error:
-        status, note = "sandbox_error", f"setting up the process failed: {error}"
-    else:
-        status, note = _run(str(job["source"]), outcome)
-    if getpid() == own_pid:
-        _flush_streams()
-        if note:
-            _write_stderr(note)
-        text = dumps({"status": status, "assertions": outcome.assertions, "note": note[-500:]})
-        write(report_fd, seal(text.encode(), token))
+        ended = {"status": "sandbox_error", "note": f"setting up the process failed: {error}"}
+        _send(report_fd, tokens.pop(), {"ending": ended})
+        end(0)
+    program = PreparedProgram(job)
+    copy = Copy(**job["copy"])
+    remove_own_modules()
+    if program.ending.status != "done":
+        _report(report_fd, tokens.pop(), program.ending, None)
+        end(0)
+    program.listeners.install(program.source)
+    if copy.kind == "real":
+        facts = program.facts()
+        _send(report_fd, tokens[0], {"facts": dataclasses.asdict(facts)})
+        if facts.is_plain:
+            _run_plain(program, facts, report_fd, tokens.pop())
+            end(0)
+        del facts
+    # A failure that is swallowed ends a hardened copy at once: the supervisor sees it by the code.
+    compiled = program.compile(copy, lambda: end(SWALLOWED_CODE))
+    exits, listeners = program.exits(), program.listeners
+    del program, job, copy
+    _report_if(own_pid, getpid, report_fd, tokens.pop(), compiled.run(listeners), exits)
     end(0)
 
 
-def sealed(text: bytes, key: bytes) -> bytes:
-    """A text behind a digest that only those who have the key can make: who intercepts it can change nothing."""
-    return hashlib.blake2b(text, key=key, digest_size=SEAL_BYTES).digest() + text
+def _run_plain(program: PreparedProgram, facts: Facts, report_fd: int, token: bytes) -> None:
+    """Run a plain program, and then its copies in the same process. It can reach none of this."""
+    ending = program.compile(Copy("real"), _nothing).run(program.listeners)
+    exits = program.exits()
+    _report(report_fd, token, ending, exits)
+    status = exits.status(ending.trail) if ending.status == "exited" else ending.status
+    if status not in GOOD_ENDS:
+        return
+    null_fd = os.open("/dev/null", os.O_WRONLY)
+    for fd in (1, STDERR):
+        os.dup2(null_fd, fd)
+    found = program.judge_here(
+        facts,
+        has_exited=status == "exited",
+        tell=lambda copy: _send(report_fd, token, {"copy": dataclasses.asdict(copy)}),
+    )
+    _send(report_fd, token, {"judgement": dataclasses.asdict(found)})
+
+
+def _nothing() -> None:
+    return
+
+
+def _report_if(
+    own_pid: int, getpid: Callable[[], int], report_fd: int, token: bytes, ending: Ending, exits: Exits
+) -> None:
+    """A process that the program forked, and that comes by here, ends without a report."""
+    if getpid() == own_pid:
+        _report(report_fd, token, ending, exits)
+
+
+def _report(report_fd: int, token: bytes, ending: Ending, exits: Exits | None, write: Any = os.write) -> None:
+    """Say how the program ended. Nothing here needs a builtin or a library that the program may have replaced."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except:  # noqa: E722, S110 - the program may have put anything there, closed it, and replaced the exceptions
+        pass
+    status, note = ending.status, ending.note
+    if status == "exited" and exits is not None:
+        status = exits.status(ending.trail)
+        note = "SystemExit before the last statement\n" if status == "incomplete" else ""
+    if note:
+        _write_stderr(note)
+    payload = ('{"ending": {"status": "%s", "line": %d}}' % (status, ending.line)).encode()  # noqa: UP031
+    write(report_fd, token + payload.__len__().to_bytes(4, "big") + payload)
+
+
+def _send(report_fd: int, token: bytes, content: dict[str, Any]) -> None:
+    payload = json.dumps(content).encode()
+    os.write(report_fd, token + len(payload).to_bytes(4, "big") + payload)
 
 
 def become_user(uid: int) -> None:
@@ -102,26 +163,6 @@ def _enter_work_folder() -> None:
     except FileExistsError:
         os.chmod(WORK_FOLDER, 0o755)  # noqa: S103 - the supervisor looks into it
     os.chdir(WORK_FOLDER)
-
-
-def _run(source: str, outcome: Outcome) -> tuple[str, str]:
-    """Returns the status and what to write to standard error."""
-    syntax, status, note = parse(source)
-    if syntax is None:
-        return status, note
-    for name in [name for name in sys.modules if name.startswith(OUR_MODULES)]:
-        del sys.modules[name]
-    sys.path.insert(0, "")
-    if "__file__" in source or "spawn" in source:
-        with open(FILENAME, "w", encoding="utf-8", errors="surrogatepass") as file:
-            file.write(source)
-    return execute(source, syntax, outcome)
-
-
-def _flush_streams() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(BaseException):  # the program may have put anything there, or closed it
-            stream.flush()
 
 
 def _write_stderr(text: str) -> None:

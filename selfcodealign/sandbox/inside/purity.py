@@ -1,8 +1,9 @@
 """Whether a program can touch anything but its own objects: judged from its syntax, before anything of it runs.
 
-A *pure* program names only modules and attributes that lead to no file, process, frame, module dictionary, or state
-that outlives it. Pure programs may share a process, one after the other. The check errs to one side: what is not
-allowed by a list here makes a program impure, and an impure program gets a process of its own.
+A *pure* program names only modules and attributes that lead to no file, process, frame, module dictionary, or object
+of the interpreter that could be changed. It can reach neither what judges it nor how its tests compare, so that its
+counterfactual copies may run in the process of the program itself. The check errs to one side: what is not allowed by
+a list here makes a program impure, and the copies of an impure program run in processes of their own.
 """
 
 import ast
@@ -19,9 +20,9 @@ def _words(text: str) -> frozenset[str]:
 # Modules that a pure program may import. It uses them by name only (`math.pi`, `from math import pi`), never as values,
 # and only their public functions, classes and constants.
 PURE_MODULES = _words("""
-    __future__ abc array base64 binascii bisect cmath collections collections.abc contextlib copy dataclasses datetime
-    decimal difflib enum fractions functools hashlib heapq html itertools json math numbers operator pprint random re
-    statistics string struct textwrap time typing unicodedata zlib
+    __future__ abc base64 binascii bisect cmath collections collections.abc copy dataclasses datetime decimal difflib
+    fractions functools hashlib heapq html itertools json math numbers operator random re statistics string textwrap
+    time typing unicodedata zlib
 """)
 # Builtins that reach files, code and namespaces, or read attributes by text.
 FORBIDDEN_BUILTINS = _words("""
@@ -32,7 +33,7 @@ FORBIDDEN_BUILTINS = _words("""
 FORBIDDEN_MEMBERS = _words("""
     ForwardRef Formatter Scanner SystemRandom attrgetter chdir clear_overloads file_digest get_overloads get_type_hints
     getcontext global_enum localcontext make_dataclass methodcaller no_type_check no_type_check_decorator overload
-    redirect_stderr redirect_stdout setcontext tzset update_wrapper
+    setcontext tzset update_wrapper wraps
 """)
 # What leads to frames, to code and to classes that others share.
 FORBIDDEN_ATTRIBUTES = _words("""
@@ -54,38 +55,91 @@ HARMLESS_DUNDERS = frozenset(
 FORBIDDEN_METHODS = _words(
     "__del__ __getattribute__ __getnewargs__ __getnewargs_ex__ __reduce__ __reduce_ex__ __setstate__"
 )
-# Copies the fields that it is told to, whatever their names: with one argument only, those of a function.
-COPIER = "wraps"
+# Methods that decide nothing about how an object compares, counts or computes.
+HARMLESS_METHODS = frozenset(
+    f"__{name}__"
+    for name in _words("""
+        init repr str post_init iter next enter exit call getitem setitem delitem aenter aexit aiter anext await
+        slots all version author doc match_args
+    """)
+)
+# Names by which tests change what they test with: an assertion after one of them may hold for everything.
+TAMPERING = _words("""
+    builtins ctypes delattr eval exec gc globals importlib inspect locals mock monkeypatch patch setattr settrace
+    setprofile sys types vars __import__ __dict__ __class__ __code__ __builtins__ os signal atexit weakref
+""")
+# Memory, and the tables by which `unittest` compares.
+ALTERING = _words("""
+    addTypeEqualityFunc from_address memmove memset py_object pythonapi process_vm_writev PyFrame_LocalsToFast
+    co_code co_consts
+""")
+ALTERED = _words("f_lineno f_trace_opcodes __code__")
+CODE_FIELDS = _words("co_code co_consts co_names co_varnames co_linetable co_exceptiontable")
 IMMUTABLE_TYPES = (int, float, complex, str, bytes, tuple, frozenset, type(None))
 FUNCTION_TYPES = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
 
 
-def pure_modules(syntax: Syntax) -> frozenset[str] | None:
-    """Judge a program.
-
-    Returns:
-        The modules that it imports if it is pure; None if it is not.
-    """
+def is_pure(syntax: Syntax) -> bool:
+    """Whether a program can touch nothing but its own objects."""
     try:
-        return frozenset(_Check(syntax).modules)
+        _Check(syntax)
     except _ImpureError:
-        return None
-
-
-def waits(syntax: Syntax) -> bool:
-    """Whether a program sleeps, or loops for ever, as far as its syntax tells: to try it out would be lost time."""
-    if any(node.attr == "sleep" for node in syntax.of(ast.Attribute)):
-        return True
-    if any(node.id == "sleep" for node in syntax.of(ast.Name)):
-        return True
-    return any(_is_endless(loop) for loop in syntax.of(ast.While))
-
-
-def _is_endless(loop: ast.While) -> bool:
-    if not isinstance(loop.test, ast.Constant) or not loop.test.value:
         return False
-    leaving = (ast.Break, ast.Return, ast.Raise, ast.Yield, ast.YieldFrom, ast.Await, ast.Call)
-    return not any(isinstance(node, leaving) for statement in loop.body for node in flat(statement))
+    return True
+
+
+def is_rigged(syntax: Syntax) -> bool:
+    """Whether a program decides how its objects compare, count or compute: by methods, or fields left out."""
+    named = [node.name for node in syntax.functions]
+    named += [node.id for node in syntax.of(ast.Name) if isinstance(node.ctx, ast.Store)]
+    has_methods = any(_is_special(name) and name not in HARMLESS_METHODS for name in named)
+    return has_methods or any(keyword.arg in {"compare", "eq", "order"} for keyword in syntax.of(ast.keyword))
+
+
+def tampers(syntax: Syntax) -> bool:
+    """Whether tests name one of the ways by which helpers, builtins and frames are changed."""
+    named = {node.id for node in syntax.of(ast.Name)} | {node.attr for node in syntax.of(ast.Attribute)}
+    imported = {name.name.partition(".")[0] for node in syntax.imports for name in node.names}
+    modules = {(node.module or "").partition(".")[0] for node in syntax.imports if isinstance(node, ast.ImportFrom)}
+    bound = {(name.asname or name.name).partition(".")[0] for node in syntax.imports for name in node.names}
+    stored = [_root(node) for node in syntax.of(ast.Attribute) if not isinstance(node.ctx, ast.Load)]
+    makes_class = any(isinstance(node.func, ast.Name) and node.func.id == "type" for node in _long_calls(syntax))
+    return makes_class or bool((named | imported | modules) & TAMPERING or bound.intersection(stored))
+
+
+def _long_calls(syntax: Syntax) -> list[ast.Call]:
+    return [node for node in syntax.of(ast.Call) if len(node.args) + len(node.keywords) > 1]
+
+
+def _root(node: ast.expr) -> str:
+    """The name that an attribute's path starts with."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def alters_code(syntax: Syntax) -> str:
+    """The name by which a program looks into code that runs, or changes it or memory; empty if it names none.
+
+    Such a program can make its assertions hold only where they are looked at.
+    """
+    for node in syntax.of(ast.Attribute):
+        if node.attr in ALTERING or (node.attr in ALTERED and not isinstance(node.ctx, ast.Load)):
+            return node.attr
+    for name in syntax.of(ast.Name):
+        if name.id in ALTERING:
+            return name.id
+    for keyword in syntax.of(ast.keyword):
+        if keyword.arg in CODE_FIELDS:
+            return keyword.arg
+    names = {node.attr for node in syntax.of(ast.Attribute)} | {node.id for node in syntax.of(ast.Name)}
+    if "f_locals" in names and "settrace" in names:
+        return "f_locals"
+    return next((node.value for node in syntax.of(ast.Constant) if node.value == "/proc/self/mem"), "")
+
+
+def _is_special(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
 
 
 class _ImpureError(Exception):
@@ -96,7 +150,6 @@ class _Check:
     """One walk over a program. What is wrong ends it with `_ImpureError`."""
 
     def __init__(self, syntax: Syntax) -> None:
-        self.modules: set[str] = set()
         self._aliases: dict[str, str] = {}  # name in the program: module
         self._in_place: set[int] = set()  # ids of the nodes where a name stands as it must
         self._own_private = _private_names(syntax)
@@ -106,7 +159,7 @@ class _Check:
             self._check_attribute(attribute)
         for call in syntax.of(ast.Call):
             self._check_reader_call(call)
-        self._check_copier(syntax)
+        self._check_annotations(syntax)
         for name in syntax.of(ast.Name):
             self._check_name_node(name)
         for definition in syntax.definitions:
@@ -142,7 +195,6 @@ class _Check:
     def _import_module(self, name: str) -> None:
         if name not in PURE_MODULES:
             raise _ImpureError
-        self.modules.add(name)
 
     def _bind(self, name: str, module: str) -> None:
         if self._aliases.setdefault(name, module) != module:
@@ -176,7 +228,11 @@ class _Check:
         self._check_attribute_name(node.attr)
 
     def _check_reader_call(self, node: ast.Call) -> None:
-        """`getattr` and `hasattr` may be called with a constant name; as values they may not be used."""
+        """`getattr` and `hasattr` may be called with a constant name, `type` with one argument; none may be a value."""
+        if isinstance(node.func, ast.Name) and node.func.id == "type":
+            if len(node.args) != 1 or node.keywords or isinstance(node.args[0], ast.Starred):
+                raise _ImpureError
+            self._in_place.add(id(node.func))
         if not isinstance(node.func, ast.Name) or node.func.id not in ATTRIBUTE_READERS:
             return
         name = node.args[1] if len(node.args) > 1 else None
@@ -185,20 +241,18 @@ class _Check:
         self._check_attribute_name(name.value)
         self._in_place.add(id(node.func))
 
-    def _check_copier(self, syntax: Syntax) -> None:
-        called = {
-            id(call.func)
-            for call in syntax.of(ast.Call)
-            if len(call.args) == 1 and not call.keywords and not isinstance(call.args[0], ast.Starred)
-        }
-        named: list[ast.expr] = [node for node in syntax.of(ast.Name) if node.id == COPIER]
-        named += [node for node in syntax.of(ast.Attribute) if node.attr == COPIER]
-        renamed = any(alias.name == COPIER and alias.asname for node in syntax.imports for alias in node.names)
-        if renamed or any(id(node) not in called for node in named):
-            raise _ImpureError
+    def _check_annotations(self, syntax: Syntax) -> None:
+        """Annotations in classes are plain names: `dataclasses` reads them."""
+        for definition in syntax.of(ast.ClassDef):
+            for item in definition.body:
+                if isinstance(item, ast.AnnAssign) and any(
+                    isinstance(node, (ast.Call, ast.Lambda)) or (isinstance(node, ast.Constant) and node.value)
+                    for node in flat(item.annotation)
+                ):
+                    raise _ImpureError
 
     def _check_name_node(self, node: ast.Name) -> None:
-        if node.id in self._aliases or node.id in ATTRIBUTE_READERS:
+        if node.id in self._aliases or node.id in ATTRIBUTE_READERS or node.id == "type":
             # A module or an attribute reader as a value, or a name that is one only now and then.
             if id(node) not in self._in_place or not isinstance(node.ctx, ast.Load):
                 raise _ImpureError

@@ -14,7 +14,8 @@ WAITING_SHARE = 0.2
 GOING_SHARE = 0.5
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-MAX_REPORT_BYTES = 4096
+MAX_REPORT_BYTES = 1 << 20
+ENDING = b'"ending"'  # in the report: the program has ended, and its copies run
 
 
 class Running:
@@ -26,19 +27,21 @@ class Running:
         err: the end of its standard error (the traceback), up to the kept length.
         report: what came through the report pipe.
         exit_status: as `waitpid` gives it; None while it runs.
+        seconds_to_end: from the start until the program had ended; its copies may have run in the process after that.
     """
 
-    def __init__(self, pid: int, shared_pid: int, fds: tuple[int, int, int], limits: dict[str, Any]) -> None:
+    def __init__(self, pid: int, fds: tuple[int, int, int], limits: dict[str, Any]) -> None:
         """Watch a process.
 
         Args:
             pid: of the program.
-            shared_pid: of the process that pure programs share, which is not this program's.
             fds: the pipes of its standard output, its standard error and its report.
             limits: the fields of `Limits`.
         """
         self.pid = pid
-        self._not_its_own = frozenset({"1", str(shared_pid)})
+        self.seconds_to_end = 0.0
+        self._started = self._last_look = time.monotonic()
+        self._used_s = 0.0
         self.out = bytearray()
         self.err = bytearray()
         self.report = bytearray()
@@ -57,11 +60,12 @@ class Running:
         """Whether it printed more than it may, all of which was read, but not kept."""
         return self._num_printed > self._max_printed
 
-    def watch(self, deadline: float, wake_fd: int, tell_turn: Callable[[bool], None]) -> str:
+    def watch(self, deadline: float, copies_s: float, wake_fd: int, tell_turn: Callable[[bool], None]) -> str:
         """Read what it prints until it ends or breaks a limit.
 
         Args:
-            deadline: on the monotonic clock, seconds.
+            deadline: of the program, on the monotonic clock, seconds.
+            copies_s: time that its copies have after it, seconds.
             wake_fd: becomes readable when a child ends.
             tell_turn: told True when the program uses the processor, False when it only waits.
 
@@ -71,26 +75,35 @@ class Running:
         poll = select.poll()
         for fd in (*self._fds, wake_fd):
             poll.register(fd, select.POLLIN)
-        last_look, used_s = time.monotonic(), 0.0
         while (now := time.monotonic()) < deadline:
             for fd, _ in poll.poll(min(deadline - now, LOOK_EVERY_S) * 1000):
                 if not self._read(fd, is_ours=fd != wake_fd):
                     poll.unregister(fd)
             if self.printed_too_much:
                 return "output"
+            if copies_s and self.seconds_to_end:
+                deadline, copies_s = time.monotonic() + copies_s, 0.0
             self.reap()
             if self.exit_status is not None:
                 return ""
-            # The kernel bounds each process; together they must not reach the container's limit, which ends them all.
-            if (passed_s := time.monotonic() - last_look) >= LOOK_EVERY_S:
-                if _resident_bytes(self._not_its_own) > self._max_resident:
-                    return "memory"
-                used_before_s, used_s = used_s, _processor_s(self._not_its_own)
-                share = (used_s - used_before_s) / passed_s
-                if not WAITING_SHARE < share < GOING_SHARE:
-                    tell_turn(share >= GOING_SHARE)
-                last_look += passed_s
+            if time.monotonic() - self._last_look >= LOOK_EVERY_S and self._uses_too_much_memory(tell_turn):
+                return "memory"
         return "timeout"
+
+    def _uses_too_much_memory(self, tell_turn: Callable[[bool], None]) -> bool:
+        """Look at memory and processor time of all its processes.
+
+        The kernel bounds each process; together they must not reach the container's limit, which ends them all.
+        """
+        if _resident_bytes() > self._max_resident:
+            return True
+        now = time.monotonic()
+        used_before_s, self._used_s = self._used_s, _processor_s()
+        share = (self._used_s - used_before_s) / (now - self._last_look)
+        if not WAITING_SHARE < share < GOING_SHARE:
+            tell_turn(share >= GOING_SHARE)
+        self._last_look = now
+        return False
 
     def _read(self, fd: int, *, is_ours: bool = True) -> bool:
         """Read once. Returns whether there may be more, now or later."""
@@ -105,6 +118,8 @@ class Running:
     def _take(self, fd: int, data: bytes) -> None:
         if fd == self._report_fd:
             self.report += data[: MAX_REPORT_BYTES + 1 - len(self.report)]
+            if not self.seconds_to_end and ENDING in self.report:
+                self.seconds_to_end = time.monotonic() - self._started
             return
         self._num_printed += len(data)
         if fd == self._err_fd:
@@ -134,19 +149,19 @@ class Running:
             os.close(fd)
 
 
-def _resident_bytes(others: frozenset[str]) -> int:
-    """Resident memory of all processes but some, without what each shares with the supervisor since its fork."""
+def _resident_bytes() -> int:
+    """Resident memory of a program's processes, without what each shares with the supervisor since its fork."""
     shared = _resident_pages("self")
-    return sum(max(0, _resident_pages(pid) - shared) for pid in _pids(others)) * PAGE_BYTES
+    return sum(max(0, _resident_pages(pid) - shared) for pid in _pids()) * PAGE_BYTES
 
 
-def _processor_s(others: frozenset[str]) -> float:
-    """Processor time of all processes but some, and of the children that they have collected, seconds."""
-    return sum(map(_processor_ticks, _pids(others))) / TICKS_PER_S
+def _processor_s() -> float:
+    """Processor time of a program's processes, and of the children that they have collected, seconds."""
+    return sum(map(_processor_ticks, _pids())) / TICKS_PER_S
 
 
-def _pids(others: frozenset[str]) -> list[str]:
-    return [name for name in os.listdir("/proc") if name.isdigit() and name not in others]
+def _pids() -> list[str]:
+    return [name for name in os.listdir("/proc") if name.isdigit() and name != "1"]
 
 
 def _resident_pages(process: str) -> int:

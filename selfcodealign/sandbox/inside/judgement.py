@@ -1,0 +1,188 @@
+"""What a pass is: the program ran to its end, its tests notice broken code, and its code does not pass wrong tests.
+
+`judge` asks for one counterfactual copy after the other and is told how each ended. It neither runs programs nor looks
+into them, so that the same rules hold wherever the copies run.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from selfcodealign.sandbox.inside.execution import GOOD_ENDS
+
+# How the copies of broken code are broken; what is enough is asked first.
+BREAKS = ("unequal", "equal", "nothing")
+# Assertions whose expected value is made wrong; of more, this many spread over the tests.
+MAX_SITES = 16
+MAX_LEAVES = 6
+# What tests end with that do not hold; `exit_code` is how a program of its own reports that.
+FAILURES = frozenset({"failed", "exit_code"})
+# A copy that ends like this has not noticed anything, whatever it left out.
+SURVIVED = GOOD_ENDS | {"incomplete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of the program to run.
+
+    Attributes:
+        kind: `real`; `break`, with broken code; `mute`, the same without the assertions about it; `harden`, in which a
+            failing assertion cannot be swallowed; `expect`, with a wrong expected value; `fail` and `fail_all`, with
+            assertions that fail; `doctest`, with other expected output.
+        breaking: for `break` and `mute`: one of `BREAKS`.
+        site: for `expect` and `fail`: number of the assertion.
+        leaf: for `expect`: which of the expected values is wrong; -1: all.
+    """
+
+    kind: str
+    breaking: str = ""
+    site: int = -1
+    leaf: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a program before it runs.
+
+    Attributes:
+        is_plain: it can touch nothing but its own objects, so that its copies may run in one process.
+        can_break: there is code under test.
+        swallows: a failing assertion might be caught.
+        rigs: the code might change what the tests see or do, other than by its results.
+        has_doctests: it runs examples of its docstrings.
+        alters_code: the name by which it reaches into code that runs; empty if it names none.
+        sites: for each assertion about the code: its number, its line, whether its form cannot hold for a wrong
+            expected value, whether a program that ended has certainly run it, and how many values it expects.
+    """
+
+    is_plain: bool
+    can_break: bool
+    swallows: bool
+    rigs: bool
+    has_doctests: bool
+    alters_code: str
+    sites: list[tuple[int, int, bool, bool, int]]
+
+
+@dataclass(slots=True)
+class Judgement:
+    """A verdict on a program that ran to its end.
+
+    Attributes:
+        status: as in a verdict.
+        note: why it is not `passed`.
+        line: of the assertion that decided it; 0 for none.
+        noticed: breaks that the tests noticed.
+        missed: breaks that they did not notice.
+    """
+
+    status: str = "passed"
+    note: str = ""
+    line: int = 0
+    noticed: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+
+
+def judge(facts: Facts, *, has_exited: bool) -> Generator[Copy, str, Judgement]:
+    """Judge a program that ended well.
+
+    Args:
+        facts: what is known of it.
+        has_exited: it ended by `sys.exit`.
+
+    Yields:
+        A copy to run; how it ended is sent back: `done`, `exited`, `swallowed`, or any other status.
+
+    Returns:
+        The judgement.
+    """
+    found = Judgement()
+    if facts.alters_code:
+        found.status = "vacuous"
+        found.note = f"the program reaches into code that runs ({facts.alters_code}): its assertions prove nothing\n"
+        return found
+    if facts.can_break:
+        for breaking in BREAKS:
+            is_noticed = yield from _is_noticed(facts, breaking)
+            (found.noticed if is_noticed else found.missed).append(breaking)
+            if is_noticed:
+                break
+    if not found.noticed:
+        found.status = "vacuous"
+        found.note = "the tests also pass when all results of the code are wrong\n"
+        return found
+    if (yield from _is_idle(facts)):
+        found.status, found.note = "vacuous", "no assertion about the code is run, or its failure changes nothing\n"
+        return found
+    if facts.swallows and (yield Copy("harden")) == "swallowed":
+        found.status, found.note = "failed", "an assertion failed and was swallowed\n"
+        return found
+    if facts.rigs or has_exited:
+        yield from _judge_sites(facts, found, has_exited=has_exited)
+    return found
+
+
+def _is_noticed(facts: Facts, breaking: str) -> Generator[Copy, str, bool]:
+    """Whether the tests fail for broken code.
+
+    Another exception than a failure may have come from an assertion, or on the way to one: then the same must not come
+    without it, or an assertion must depend on what it expects. For `None`, with which most operations fail, only
+    failures count.
+    """
+    status = yield Copy("break", breaking)
+    if status != "error" or breaking == "nothing":
+        return status in FAILURES
+    if (yield Copy("mute", breaking)) in SURVIVED:
+        return True
+    for number, _, is_decisive, _, _ in _spread(facts.sites):
+        if is_decisive and (yield Copy("expect", site=number)) not in SURVIVED:
+            return True
+    return False
+
+
+def _is_idle(facts: Facts) -> Generator[Copy, str, bool]:
+    """Whether the program also ends well when every assertion fails, whatever it says."""
+    if facts.has_doctests and (yield Copy("doctest")) in SURVIVED:
+        return True
+    has_certain = any(is_certain for _, _, _, is_certain, _ in facts.sites)
+    return bool(facts.sites) and not has_certain and (yield Copy("fail_all")) in SURVIVED
+
+
+def _judge_sites(facts: Facts, found: Judgement, *, has_exited: bool) -> Generator[Copy, str, None]:
+    """With a wrong expected value each assertion must fail; one that fails whatever it says must be noticed."""
+    for number, line, is_decisive, is_certain, num_leaves in _spread(facts.sites):
+        if not (yield from _holds_for_wrong(number, num_leaves)):
+            continue
+        must_run = is_certain or has_exited
+        if not is_decisive and not must_run:
+            continue
+        is_reached = (yield Copy("fail", site=number)) not in SURVIVED
+        if is_decisive and is_reached:
+            found.status, found.line = "vacuous", line
+            found.note = f"the assertion in line {line} also holds for a wrong expected value\n"
+            return
+        if must_run and not is_reached:
+            found.status, found.line = "incomplete", line
+            found.note = f"the assertion in line {line} was not run\n"
+            return
+
+
+def _holds_for_wrong(number: int, num_leaves: int) -> Generator[Copy, str, bool]:
+    """Whether an assertion holds for wrong expected values; of several each may be wrong alone."""
+    if num_leaves < 2:
+        return (yield Copy("expect", site=number)) in SURVIVED
+    for leaf in range(min(num_leaves, MAX_LEAVES)):
+        if (yield Copy("expect", site=number, leaf=leaf * num_leaves // min(num_leaves, MAX_LEAVES))) in SURVIVED:
+            return True
+    return False
+
+
+def _spread(sites: list[tuple[int, int, bool, bool, int]]) -> list[tuple[int, int, bool, bool, int]]:
+    if len(sites) <= MAX_SITES:
+        return sites
+    return [sites[index * (len(sites) - 1) // (MAX_SITES - 1)] for index in range(MAX_SITES)]
+
+
+def facts_from(content: dict[str, Any]) -> Facts:
+    """Facts as they come over a pipe."""
+    return Facts(**{**content, "sites": [tuple(site) for site in content["sites"]]})

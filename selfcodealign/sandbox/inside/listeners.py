@@ -1,0 +1,88 @@
+"""Failures that a program's process ends well in spite of: in threads, in finalizers, in a runner whose result is lost.
+
+What the interpreter and the test runners report themselves is listened to; nothing of the program is patched.
+"""
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+RESULT_METHODS = ("addFailure", "addError", "addUnexpectedSuccess")
+# Ends of threads that say nothing about the program's results.
+QUIET = (SystemExit, KeyboardInterrupt, GeneratorExit)
+
+
+class Listeners:
+    """Notes failures that the interpreter or a test runner reports.
+
+    Attributes:
+        failures: kinds of the failures: `failed` for assertions and tests, `error` for other exceptions.
+    """
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+
+    def install(self, source: str) -> None:
+        """Listen from now on.
+
+        Args:
+            source: the program; runners that it does not mention are not loaded.
+        """
+        plain_thread, plain_unraisable = threading.excepthook, sys.unraisablehook
+
+        def on_thread(args: Any) -> None:
+            self._note(args.exc_type)
+            plain_thread(args)
+
+        def on_unraisable(args: Any) -> None:
+            self._note(args.exc_type)
+            plain_unraisable(args)
+
+        threading.excepthook = on_thread
+        sys.unraisablehook = on_unraisable
+        if "unittest" in source:
+            self._listen_to_unittest()
+        if "pytest" in source:
+            self._listen_to_pytest()
+
+    def _note(self, kind: type[BaseException] | None) -> None:
+        if kind is not None and issubclass(kind, AssertionError):
+            self.failures.append("failed")
+        elif kind is not None and not issubclass(kind, QUIET):
+            self.failures.append("error")
+
+    def _listen_to_unittest(self) -> None:
+        import unittest
+
+        result = unittest.TestResult
+        for name in RESULT_METHODS:
+            self._listen(result, name, "error" if name == "addError" else "failed")
+        self._listen(result, "addSubTest", "failed", is_failure=lambda args: args[-1] is not None)
+
+    def _listen(
+        self, result: type, name: str, kind: str, is_failure: Callable[[tuple[Any, ...]], bool] = lambda _: True
+    ) -> None:
+        plain = getattr(result, name)
+
+        def add(this: Any, *args: Any) -> None:
+            if is_failure(args):
+                self.failures.append(kind)
+            plain(this, *args)
+
+        setattr(result, name, add)
+
+    def _listen_to_pytest(self) -> None:
+        """A plugin of pytest is told each session's exit status: 0 is well, 5 means that no test was found."""
+        import os
+        import types
+
+        plugin = types.ModuleType("selfcodealign_listener")
+
+        def pytest_sessionfinish(exitstatus: int) -> None:
+            if int(exitstatus):
+                self.failures.append("failed")
+
+        plugin.__dict__["pytest_sessionfinish"] = pytest_sessionfinish
+        sys.modules[plugin.__name__] = plugin
+        os.environ["PYTEST_ADDOPTS"] = f"-p {plugin.__name__} -p no:cacheprovider"

@@ -1,0 +1,34 @@
+"""Programs whose right verdict is known, by theme: honest, dishonest, and such that leave traces for a later one."""
+
+from adversarial import (
+    always_equal,
+    contamination,
+    early_exits,
+    forged,
+    honest_equality,
+    honest_names,
+    honest_runners,
+    honest_shapes,
+    not_about_the_code,
+    patched_helpers,
+    swallowed,
+    true_by_form,
+)
+from adversarial.program import ALL_STATUSES, NOT_PASSED, PASSED, Case
+
+THEMES: dict[str, tuple[Case, ...]] = {
+    "swallowed failures": swallowed.CASES,
+    "true by form": true_by_form.CASES,
+    "not about the code": not_about_the_code.CASES,
+    "early exits": early_exits.CASES,
+    "always equal": always_equal.CASES,
+    "patched helpers": patched_helpers.CASES,
+    "forged": forged.CASES,
+    "contamination": contamination.CASES,
+    "honest equality": honest_equality.CASES,
+    "honest names": honest_names.CASES,
+    "honest runners": honest_runners.CASES,
+    "honest shapes": honest_shapes.CASES,
+}
+
+__all__ = ["ALL_STATUSES", "NOT_PASSED", "PASSED", "THEMES", "Case"]
