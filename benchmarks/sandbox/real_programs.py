@@ -1,6 +1,5 @@
 """Real programs: exemplars, reference solutions of the benchmarks, what models wrote."""
 
-import ast
 import logging
 import os
 import tempfile
@@ -22,18 +21,10 @@ logger = logging.getLogger(__name__)
 
 
 def exemplar_programs() -> list[Program]:
-    """Answers of the exemplars with their tests, and their seeds with one assertion: 2 an exemplar."""
-    programs = []
-    for exemplar in load_exemplars():
-        programs.append(Program(f"exemplar/{exemplar.name}", as_program(exemplar.code, exemplar.tests)))
-        seed = as_program(exemplar.seed, f"assert {_last_name(exemplar.seed)}.__doc__")
-        programs.append(Program(f"seed/{exemplar.name}", seed))
-    return programs
-
-
-def _last_name(source: str) -> str:
-    named = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    return named[-1].name
+    """Answers of the exemplars with their tests."""
+    return [
+        Program(f"exemplar/{exemplar.name}", as_program(exemplar.code, exemplar.tests)) for exemplar in load_exemplars()
+    ]
 
 
 def find_benchmarks(folders: Sequence[str] | None = None) -> list[Benchmark]:

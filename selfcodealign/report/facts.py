@@ -10,7 +10,8 @@ from typing import Any
 
 from selfcodealign.report.funnel import Step
 from selfcodealign.report.inputs import Attempts, ReportInputs
-from selfcodealign.report.wording import STAGES, STATUS_MEANINGS, is_number, plural
+from selfcodealign.report.wording import STAGES, is_number, plural
+from selfcodealign.sandbox import STATUS_MEANINGS
 
 CATEGORIES = ("function", "class", "program")
 DIFFICULTIES = ("easy", "medium", "hard")

@@ -13,13 +13,13 @@ from selfcodealign.report.wording import (
     BENCHMARKS,
     MODELS,
     STAGES,
-    STATUS_MEANINGS,
     decimal,
     duration,
     percent,
     whole,
     words,
 )
+from selfcodealign.sandbox import STATUS_MEANINGS
 
 FULL, TABLET, HALF, THIRD, PHONE = 1040.0, 700.0, 500.0, 325.0, 340.0
 """Widths at which charts are drawn, pixels: a whole row, that of a tablet or of paper, half, a third, a phone's."""

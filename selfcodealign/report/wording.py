@@ -22,20 +22,6 @@ STAGES: dict[str, str] = {
 BENCHMARKS: dict[str, str] = {"humaneval_plus": "HumanEval+", "mbpp_plus": "MBPP+", "humaneval": "HumanEval"}
 MODELS: dict[str, str] = {"base": "Base model", "aligned": "Aligned model"}
 
-STATUS_MEANINGS: dict[str, str] = {
-    "passed": "ran to its last line with at least one assertion executed",
-    "failed": "an assertion did not hold",
-    "error": "another exception",
-    "syntax": "no valid Python",
-    "incomplete": "ended before its last line",
-    "vacuous": "no assertion was executed",
-    "timeout": "ran too long",
-    "memory": "asked for too much memory",
-    "output": "printed too much",
-    "sandbox_error": "the sandbox's own fault",
-}
-"""Verdicts of the sandbox, in the order in which the page shows them."""
-
 
 def whole(value: object) -> str:
     """A count with thousands separators; an en dash for a missing one."""

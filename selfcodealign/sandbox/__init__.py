@@ -14,7 +14,7 @@ from selfcodealign.sandbox.image import image_tag
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled, verdict_key
 from selfcodealign.sandbox.platforms import NoPlatformError, remembered_platform, runsc_release
 from selfcodealign.sandbox.pool import Sandbox, open_sandbox
-from selfcodealign.sandbox.settings import Limits, Program, RuntimeName, SandboxSettings, Status
+from selfcodealign.sandbox.settings import STATUS_MEANINGS, Limits, Program, RuntimeName, SandboxSettings, Status
 from selfcodealign.sandbox.stream import VerdictStream, open_stream
 from selfcodealign.sandbox.strength import (
     CodeUnderTest,
@@ -26,6 +26,7 @@ from selfcodealign.sandbox.strength import (
 )
 
 __all__ = [
+    "STATUS_MEANINGS",
     "CodeUnderTest",
     "Docker",
     "Limits",

@@ -11,7 +11,14 @@ from selfcodealign.errors import InputError
 from selfcodealign.files import write_text
 from selfcodealign.progress import progress
 from selfcodealign.sandbox.pool import open_sandbox
-from selfcodealign.sandbox.settings import Limits, Program, SandboxSettings, Status, runtime_named
+from selfcodealign.sandbox.settings import (
+    STATUS_MEANINGS,
+    Limits,
+    Program,
+    SandboxSettings,
+    Status,
+    runtime_named,
+)
 from selfcodealign.stage import one_line_errors
 
 app = typer.Typer(no_args_is_help=True, help="Run programs in the sandbox.")
@@ -24,7 +31,18 @@ def sandbox() -> None:
     """Run programs in the sandbox."""
 
 
-@app.command()
+HELP = "\n".join(
+    [
+        "Run Python programs, each isolated from the machine and from the others, and write one verdict per program.",
+        "",
+        "Statuses:",
+        "",
+        *[f"{status}: {meaning}.\n" for status, meaning in STATUS_MEANINGS.items()],
+    ]
+)
+
+
+@app.command(help=HELP)
 @one_line_errors
 def run(
     programs: Annotated[Path, typer.Argument(help='JSONL, one `{"id": ..., "source": ...}` a line.')],
@@ -36,11 +54,7 @@ def run(
         str, typer.Option(help="runsc: gVisor by Docker; runsc-direct: gVisor without Docker; runc: weaker.")
     ] = "runsc",
 ) -> None:
-    """Run Python programs, each isolated from the machine and from the others, and say what became of each.
-
-    Status: passed, failed (an assertion), error (another exception), syntax, incomplete (ended before its last line),
-    vacuous (no assertion ran), timeout, memory, output (too much printed) or sandbox_error (not the program's fault).
-    """
+    """Run programs; `HELP` is what users read."""
     listed = read_programs(programs)
     settings = SandboxSettings(
         runtime=runtime_named(runtime), num_workers=workers, limits=Limits(timeout_s=timeout, memory_mib=memory_mib)

@@ -12,18 +12,33 @@ RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
 
 
 class Status(StrEnum):
-    """What became of a program. Only `passed` is good; only `sandbox_error` is not the program's doing."""
+    """What became of a program; `STATUS_MEANINGS` says what each one means. Only `passed` is good."""
 
-    PASSED = "passed"  # ran to its end, and its tests notice when its code is broken
-    FAILED = "failed"  # an assertion, a test of a runner, or an exit with code 1
-    ERROR = "error"  # another exception, or a crash
-    SYNTAX = "syntax"  # does not compile
-    INCOMPLETE = "incomplete"  # ended before its last statement, or left assertions out
-    VACUOUS = "vacuous"  # ran to its end, but its tests also hold for broken code or for wrong expected values
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SYNTAX = "syntax"
+    INCOMPLETE = "incomplete"
+    VACUOUS = "vacuous"
     TIMEOUT = "timeout"
     MEMORY = "memory"
-    OUTPUT = "output"  # printed too much
-    SANDBOX_ERROR = "sandbox_error"  # the sandbox's fault: retried, and never cached
+    OUTPUT = "output"
+    SANDBOX_ERROR = "sandbox_error"
+
+
+STATUS_MEANINGS: dict[str, str] = {
+    Status.PASSED: "ran to its end, and its tests fail when its code is broken",
+    Status.FAILED: "an assertion or a test failed, even if the program swallowed the failure",
+    Status.ERROR: "another exception, an exit code other than 0, or a crash",
+    Status.SYNTAX: "does not compile",
+    Status.INCOMPLETE: "ended before its last statement, or skipped an assertion",
+    Status.VACUOUS: "ran to its end, but its tests also pass with broken code or with wrong expected values",
+    Status.TIMEOUT: "ran longer than its time limit",
+    Status.MEMORY: "used more memory than its limit",
+    Status.OUTPUT: "printed more than its limit",
+    Status.SANDBOX_ERROR: "the sandbox failed; the program is retried, and the verdict is never cached",
+}
+"""The meaning of each status, in the order in which tables show them. Help texts and docs take it from here."""
 
 
 @dataclass(frozen=True, slots=True)

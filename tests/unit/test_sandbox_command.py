@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from selfcodealign.errors import InputError, PrerequisiteError, SandboxError
-from selfcodealign.sandbox import Limits, Program, SandboxSettings
-from selfcodealign.sandbox.command import app, read_programs
+from selfcodealign.sandbox import STATUS_MEANINGS, Limits, Program, SandboxSettings, Status
+from selfcodealign.sandbox.command import HELP, app, read_programs
 from selfcodealign.sandbox.docker import Docker, docker_host, hardening
 from selfcodealign.sandbox.image import image_tag
 from selfcodealign.sandbox.journalled import verdict_key
@@ -136,3 +136,11 @@ def test_the_journal_key_depends_on_program_and_fingerprint_but_not_on_the_id() 
     assert key != verdict_key(Program("a", "y"), fingerprint)
     assert key != verdict_key(Program("a", "x"), {**fingerprint, "image": "sha256:2"})
     assert key != verdict_key(Program("a", "x"), {**fingerprint, "limits": {"timeout_s": 2.0}})
+
+
+def test_docs_and_help_give_the_meaning_of_every_status() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    assert set(STATUS_MEANINGS) == set(Status)
+    for status, meaning in STATUS_MEANINGS.items():
+        assert f"| `{status}` | {meaning} |" in page
+        assert f"{status}: {meaning}." in HELP
