@@ -53,6 +53,11 @@ class ImportBenchmarks(Section):
     """The benchmarks that are evaluated, and against which the training data is decontaminated."""
 
     names: list[BenchmarkName] = Field(min_length=1, description="humaneval_plus, mbpp_plus")
+    allow_missing: bool = Field(
+        default=False,
+        description="a benchmark that can be neither found nor downloaded is left out with a warning, as long as there"
+        " is another one; false: it stops the stage",
+    )
     folders: list[str] = Field(
         default=[], description="folders searched (recursively) for the benchmark files before a download is tried"
     )
@@ -350,6 +355,15 @@ class Params(Section):
     evaluate_model: EvaluateModel
     write_report: WriteReport
 
+    @model_validator(mode="after")
+    def _evaluated_benchmarks_are_imported(self) -> "Params":
+        missing = [name for name in self.evaluate_model.benchmarks if name not in self.import_benchmarks.names]
+        if missing:
+            raise ValueError(
+                f"evaluate_model.benchmarks has {missing[0]}, import_benchmarks.names does not; add it there"
+            )
+        return self
+
 
 def load_params(path: Path) -> Params:
     """Read and check a params file.
@@ -386,6 +400,6 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key} is missing{more}"
     if first["type"] == "value_error":
-        return f"{key}: {first['ctx']['error']}{more}"
+        return f"{key + ': ' if first['loc'] else ''}{first['ctx']['error']}{more}"
     message = first["msg"][0].lower() + first["msg"][1:]
     return f"{key} = {first['input']!r}: {message}{more}"

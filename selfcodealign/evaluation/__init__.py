@@ -1,11 +1,13 @@
 """Evaluation: benchmarks, code generation for them, scoring inside the sandbox, statistics."""
 
 from selfcodealign.evaluation.benchmarks import (
+    OVERRIDE_VARIABLES,
     Benchmark,
     BenchmarkInfo,
     BenchmarkText,
     load_benchmark,
     load_benchmark_texts,
+    read_missing,
 )
 from selfcodealign.evaluation.other_benchmarks import (
     OTHER_BENCHMARKS,
@@ -20,7 +22,7 @@ from selfcodealign.evaluation.result import EvaluationResult, SampleResult, read
 from selfcodealign.evaluation.samples import Sample, SampleSet, group_samples, read_samples, write_samples
 from selfcodealign.evaluation.scoring import ScoringLimits, check_references, evaluate_samples
 from selfcodealign.evaluation.solutions import SolutionSet, generate_solutions
-from selfcodealign.evaluation.sources import OVERRIDE_VARIABLES, import_benchmarks, newest_file
+from selfcodealign.evaluation.sources import import_benchmarks, newest_file
 from selfcodealign.evaluation.statistics import Comparison, compare, mean_pass_at_k, pass_at_k, wilson_interval
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "mean_pass_at_k",
     "newest_file",
     "pass_at_k",
+    "read_missing",
     "read_others",
     "read_passes",
     "read_samples",
