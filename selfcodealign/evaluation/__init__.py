@@ -23,7 +23,16 @@ from selfcodealign.evaluation.samples import Sample, SampleSet, group_samples, r
 from selfcodealign.evaluation.scoring import ScoringLimits, check_references, evaluate_samples
 from selfcodealign.evaluation.solutions import SolutionSet, generate_solutions
 from selfcodealign.evaluation.sources import import_benchmarks, newest_file
-from selfcodealign.evaluation.statistics import Comparison, compare, mean_pass_at_k, pass_at_k, wilson_interval
+from selfcodealign.evaluation.statistics import (
+    Comparison,
+    Difference,
+    compare,
+    mean_interval,
+    mean_pass_at_k,
+    paired_difference,
+    pass_at_k,
+    wilson_interval,
+)
 
 __all__ = [
     "OTHER_BENCHMARKS",
@@ -32,6 +41,7 @@ __all__ = [
     "BenchmarkInfo",
     "BenchmarkText",
     "Comparison",
+    "Difference",
     "EvaluationResult",
     "OtherFile",
     "Sample",
@@ -49,8 +59,10 @@ __all__ = [
     "load_all_texts",
     "load_benchmark",
     "load_benchmark_texts",
+    "mean_interval",
     "mean_pass_at_k",
     "newest_file",
+    "paired_difference",
     "pass_at_k",
     "read_missing",
     "read_others",
