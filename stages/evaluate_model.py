@@ -89,6 +89,7 @@ def main(
             prompt_form="chat" if prompt_format.is_chat else "completion",
             opening=solutions.opening,
             cut_short=solutions.num_cut_short,
+            mean_output_tokens=solutions.mean_output_tokens and round(solutions.mean_output_tokens, 1),
             unanswered=solutions.num_unanswered,
             usage=solutions.usage.as_metrics(),
             scoring={"seconds": round(result.seconds, 2), "from_journal": result.num_from_journal},

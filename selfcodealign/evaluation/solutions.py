@@ -1,5 +1,6 @@
 """Greedy solutions: a benchmark's tasks become prompts, answers become programs that can be scored."""
 
+import statistics
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ class SolutionSet:
         opening: how the answers began: `stub` only where the benchmark and the prompt form have one to begin with.
         usage: what generation cost.
         num_cut_short: answers that used up their tokens.
+        mean_output_tokens: mean length of an answer in generated tokens, answers from the journal included; None if
+            nothing was answered.
         num_unanswered: tasks whose prompt the engine did not take.
     """
 
@@ -60,6 +63,7 @@ class SolutionSet:
     opening: Opening
     usage: Usage
     num_cut_short: int
+    mean_output_tokens: float | None
     num_unanswered: int
 
 
@@ -104,6 +108,7 @@ def generate_solutions(
         for task_id in task_ids
     ]
     generation = ask(requests, decoding)
+    lengths = [answer.output_tokens for answer in generation.answers.values()]
     samples = [
         Sample(task_id, as_solution(benchmark.tasks[task_id], answer.text, has_stub=has_stub))
         if (answer := generation.answers.get(task_id))
@@ -115,6 +120,7 @@ def generate_solutions(
         opening="stub" if begun else "block",
         usage=generation.usage,
         num_cut_short=sum(answer.finish_reason == "length" for answer in generation.answers.values()),
+        mean_output_tokens=statistics.fmean(lengths) if lengths else None,
         num_unanswered=len(generation.rejections),
     )
 

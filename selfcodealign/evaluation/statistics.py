@@ -1,7 +1,7 @@
 """pass@k, its confidence interval, and the paired comparison of two models.
 
-A task's *share* is the share of its samples that pass, 0 or 1 with one sample per task. Tasks are independent, samples of
-one task are not: with several samples per task, every figure here is computed from the shares, one per task.
+A task's *share* is the share of its samples that pass, 0 or 1 with one sample per task. Tasks are independent, samples
+of one task are not: with several samples per task, every figure here is computed from the shares, one per task.
 """
 
 import math

@@ -146,4 +146,4 @@ def test_every_task_gets_one_sample_and_unanswered_ones_an_empty_one() -> None:
         ("HumanEval/0", ""),
         ("HumanEval/1", FULL),
     ]
-    assert (found.num_cut_short, found.num_unanswered) == (1, 1)
+    assert (found.num_cut_short, found.num_unanswered, found.mean_output_tokens) == (1, 1, 9.0)
