@@ -52,6 +52,7 @@ def main(
     with replaced_folder(out) as folder:
         report.write_report(inputs, folder / "report.html")
         report.write_plots(inputs, folder / "plots")
+    typer.echo(report.conclusion(report.benchmark_rows(inputs)))
     write_text(summary, json.dumps(report.summary_metrics(inputs), indent=2) + "\n")
 
 

@@ -103,10 +103,9 @@ def test_one_evaluated_model_is_shown_without_a_comparison(tmp_path: Path) -> No
 def test_both_models_are_compared_task_by_task(tmp_path: Path) -> None:
     pair = [evaluation("base", [True] * 4 + [False] * 16), evaluation("aligned", [False] + [True] * 13 + [False] * 6)]
     shown = read(render(tmp_path, evaluations=pair)).text
-    assert "+45.0 points" in shown
-    assert "10 tasks gained, 1 lost" in shown
+    assert "+45.0 points (95% interval +13.0 to +68.8): 10 tasks gained, 1 lost." in shown
     # Exact McNemar: 2 * (C(11, 0) + C(11, 1)) / 2**11.
-    assert "p = 0.012, a significant difference" in shown
+    assert "p = 0.012 (two-sided, exact)" in shown
 
 
 def test_the_fallback_benchmark_is_named_as_such(tmp_path: Path) -> None:
