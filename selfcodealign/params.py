@@ -315,7 +315,7 @@ class FinetuneModel(Section):
 
 
 class EvaluateModel(Section):
-    """Greedy generation and EvalPlus scoring."""
+    """Solutions for the benchmarks, and their scoring by EvalPlus."""
 
     models: list[Literal["base", "aligned"]] = Field(min_length=1, description="models that are evaluated")
     benchmarks: list[BenchmarkName] = Field(min_length=1, description="benchmarks that they are evaluated on")
@@ -323,7 +323,20 @@ class EvaluateModel(Section):
         description="how a chat model's answer begins: an opened code block, or that with HumanEval's stub in it"
     )
     max_new_tokens: Count = Field(description="new tokens at most for one solution")
+    num_samples: Count = Field(default=1, description="solutions per task; from 10 on pass@10 is measured as well")
+    temperature: float = Field(
+        default=0.0, ge=0.0, le=2.0, description="sampling temperature; 0: greedy, with one solution per task"
+    )
     max_tasks: Count | None = Field(default=None, description="tasks of a benchmark, the first ones; null: all")
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> "EvaluateModel":
+        if self.num_samples > 1 and self.temperature == 0:
+            raise ValueError(
+                f"num_samples is {self.num_samples} and temperature 0, so all samples of a task would be equal; set"
+                " temperature, to 0.2 for instance"
+            )
+        return self
 
 
 class WriteReport(Section):

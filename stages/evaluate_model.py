@@ -1,4 +1,4 @@
-"""Stage evaluate_model: greedy solutions of one model for one benchmark, scored inside the sandbox."""
+"""Stage evaluate_model: solutions of one model for one benchmark, scored inside the sandbox."""
 
 import json
 import logging
@@ -41,11 +41,12 @@ def main(
         Path | None, typer.Option(help="Metrics; metrics/evaluate_model/<model>-<benchmark>.json.")
     ] = None,
 ) -> None:
-    """Let a model solve a benchmark greedily and score its solutions with EvalPlus inside the sandbox.
+    """Let a model solve a benchmark and score its solutions with EvalPlus inside the sandbox.
 
-    Writes samples.jsonl (in EvalPlus's format) and results.json (status of every task on base and plus tests); the
-    metrics hold pass@1 with its 95% Wilson interval. Answers and verdicts are journalled: a rerun repeats neither.
-    A benchmark that import_benchmarks had to leave out gets empty files whose `missing` is the reason.
+    Writes samples.jsonl (in EvalPlus's format) and results.json (status of every sample on base and plus tests); the
+    metrics hold pass@1 with its 95% interval, and pass@10 with 10 samples per task. Answers and verdicts are journaled:
+    a rerun repeats neither. A benchmark that import_benchmarks had to leave out gets empty files whose `missing` is the
+    reason.
     """
     params = load_params(params_path)
     settings = params.evaluate_model
@@ -64,6 +65,9 @@ def main(
             prompt_format=prompt_format,
             opening=settings.opening,
             max_new_tokens=settings.max_new_tokens,
+            num_samples=settings.num_samples,
+            temperature=settings.temperature,
+            seed=params.seed,
             ask=partial(
                 generate_answers,
                 model_folder=weights,
@@ -88,6 +92,8 @@ def main(
             max_tasks=settings.max_tasks,
             prompt_form="chat" if prompt_format.is_chat else "completion",
             opening=solutions.opening,
+            samples_per_task=settings.num_samples,
+            temperature=settings.temperature,
             cut_short=solutions.num_cut_short,
             mean_output_tokens=solutions.mean_output_tokens and round(solutions.mean_output_tokens, 1),
             unanswered=solutions.num_unanswered,

@@ -53,6 +53,7 @@ class BenchmarkRow:
         paired: the comparison of both; None if only one was evaluated.
         cut_off: answers that were cut off at `max_new_tokens`, base and aligned.
         answer_length: mean length of an answer in tokens, base and aligned.
+        pass_at_10: pass@10 by model, for those with at least 10 samples per task.
     """
 
     benchmark: str
@@ -61,6 +62,7 @@ class BenchmarkRow:
     paired: Paired | None
     cut_off: tuple[str, str]
     answer_length: tuple[str, str]
+    pass_at_10: dict[str, float]
 
     @property
     def base(self) -> Score | None:
@@ -92,6 +94,7 @@ def benchmark_rows(inputs: ReportInputs) -> list[BenchmarkRow]:
         own = hardest(scores, benchmark)
         first = next(iter(own.values()))
         base, aligned = (evaluations.get((model, benchmark)) for model in MODELS)
+        at_10 = {one.model: _metric(one, first.tests, "pass@10") for one in (base, aligned) if one}
         rows.append(
             BenchmarkRow(
                 benchmark=benchmark,
@@ -103,13 +106,14 @@ def benchmark_rows(inputs: ReportInputs) -> list[BenchmarkRow]:
                     decimal(_metric(base, "mean_output_tokens")),
                     decimal(_metric(aligned, "mean_output_tokens")),
                 ),
+                pass_at_10={model: value for model, value in at_10.items() if value is not None},
             )
         )
     return rows
 
 
-def _metric(one: Evaluation | None, name: str) -> float | None:
-    return figure(one.metrics, name) if one else None
+def _metric(one: Evaluation | None, *path: str) -> float | None:
+    return figure(one.metrics, *path) if one else None
 
 
 def pool(rows: Sequence[BenchmarkRow]) -> Pooled | None:

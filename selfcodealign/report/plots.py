@@ -71,7 +71,8 @@ def summary_metrics(inputs: ReportInputs) -> dict[str, Any]:
         - `pooled`: `difference`, `interval_95` and `num_tasks` over all benchmarks that both models were evaluated on,
           `seeds` (training seeds of the aligned model), `outcome` (`gain`, `harm` or `no_difference`) and
           `detectable_difference`, the smallest that this run finds with a probability of 80%.
-        - `benchmarks`: by name, `base` and `aligned` (pass@1 on the hardest tests), `difference`, `interval_95`.
+        - `benchmarks`: by name, `base` and `aligned` (pass@1 on the hardest tests), `difference`, `interval_95`, and
+          `base_pass_at_10` and `aligned_pass_at_10` with at least 10 samples per task.
 
         What was not measured is left out.
     """
@@ -116,7 +117,8 @@ def _pooled(rows: Sequence[BenchmarkRow]) -> dict[str, Any] | None:
 
 def _benchmark(row: BenchmarkRow) -> dict[str, Any]:
     scores = {model: _rounded(score.value) for model, score in row.scores.items()}
-    return {**scores, **(_difference(row.paired.difference) if row.paired else {})}
+    at_10 = {f"{model}_pass_at_10": _rounded(value) for model, value in row.pass_at_10.items()}
+    return {**scores, **(_difference(row.paired.difference) if row.paired else {}), **at_10}
 
 
 def _difference(difference: Difference) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from selfcodealign.evaluation import Difference, compare, mean_interval, paired_difference
 from selfcodealign.report.facts import figure
 from selfcodealign.report.inputs import Evaluation, ReportInputs
-from selfcodealign.report.wording import BENCHMARKS
+from selfcodealign.report.wording import BENCHMARKS, plural
 
 TESTS = ("base", "plus")
 FALLBACK = "humaneval"
@@ -213,12 +213,19 @@ def benchmark_notes(inputs: ReportInputs) -> list[str]:
         if used == FALLBACK:
             notes.append(
                 f"The data of {BENCHMARKS.get(name, name)} could be neither found nor downloaded: this is HumanEval "
-                f"with its own tests only{tasks}.{_opening_note(one)}"
+                f"with its own tests only{tasks}, {_sampling(one)}.{_opening_note(one)}"
             )
             continue
         release = " ".join(filter(None, (BENCHMARKS.get(used, used), version)))
-        notes.append(f"{release}{tasks}, one greedy answer each.{_opening_note(one)}")
+        notes.append(f"{release}{tasks}, {_sampling(one)}.{_opening_note(one)}")
     return notes
+
+
+def _sampling(one: Evaluation) -> str:
+    samples, temperature = (figure(one.metrics, name) for name in ("samples_per_task", "temperature"))
+    if not temperature:
+        return "one greedy answer each"
+    return f"{plural(int(samples or 1), 'sample')} per task at temperature {temperature:g}"
 
 
 def _opening_note(one: Evaluation) -> str:

@@ -59,6 +59,7 @@ def test_the_longest_task_of_a_benchmark_fits_beside_its_answer(path):
             {"import_benchmarks.names": ["humaneval_plus"]},
             "params.yaml: evaluate_model.benchmarks has mbpp_plus, import_benchmarks.names does not; add it there",
         ),
+        ({"evaluate_model.num_samples": 10}, "evaluate_model: num_samples is 10 and temperature 0"),
         ({"engine.servers": ["localhost:8000"]}, "engine.servers.0 = 'localhost:8000'"),
     ],
 )

@@ -144,3 +144,24 @@ def test_a_benchmark_that_could_not_be_imported_is_named_with_the_reason() -> No
     ]
     page = render_page(ReportInputs(params=PARAMS, evaluations=evaluations))
     assert "MBPP+ was not evaluated: its data could not be imported (no network)." in page
+
+
+def test_pass_at_10_is_shown_beside_pass_at_1_where_there_are_ten_samples_per_task() -> None:
+    metrics: dict[str, Any] = {"samples_per_task": 10, "temperature": 0.8}
+    evaluations = [
+        evaluation("base", "humaneval_plus", [[True] + [False] * 9], **metrics, plus={"pass@10": 0.625}),
+        evaluation("aligned", "humaneval_plus", [[True] * 2 + [False] * 8], **metrics, plus={"pass@10": 0.75}),
+    ]
+    inputs = ReportInputs(params=PARAMS, evaluations=evaluations)
+    page = render_page(inputs)
+    assert "62.5% &rarr; 75.0%" in page
+    assert "10 samples per task at temperature 0.8" in page
+    found = summary_metrics(inputs)["benchmarks"]["humaneval_plus"]
+    assert (found["base_pass_at_10"], found["aligned_pass_at_10"]) == (0.625, 0.75)
+    assert (found["base"], found["aligned"]) == (0.1, 0.2)
+
+
+def test_without_ten_samples_per_task_there_is_no_pass_at_10() -> None:
+    inputs = run(humaneval_plus=([True], [True]))
+    assert "pass@10<" not in render_page(inputs)
+    assert "base_pass_at_10" not in summary_metrics(inputs)["benchmarks"]["humaneval_plus"]
