@@ -53,6 +53,11 @@ class ImportBenchmarks(Section):
     """The benchmarks that are evaluated, and against which the training data is decontaminated."""
 
     names: list[BenchmarkName] = Field(min_length=1, description="humaneval_plus, mbpp_plus")
+    allow_missing: bool = Field(
+        default=False,
+        description="a benchmark that can be neither found nor downloaded is left out with a warning, as long as there"
+        " is another one; false: it stops the stage",
+    )
     folders: list[str] = Field(
         default=[], description="folders searched (recursively) for the benchmark files before a download is tried"
     )
@@ -310,7 +315,7 @@ class FinetuneModel(Section):
 
 
 class EvaluateModel(Section):
-    """Greedy generation and EvalPlus scoring."""
+    """Solutions for the benchmarks, and their scoring by EvalPlus."""
 
     models: list[Literal["base", "aligned"]] = Field(min_length=1, description="models that are evaluated")
     benchmarks: list[BenchmarkName] = Field(min_length=1, description="benchmarks that they are evaluated on")
@@ -318,7 +323,20 @@ class EvaluateModel(Section):
         description="how a chat model's answer begins: an opened code block, or that with HumanEval's stub in it"
     )
     max_new_tokens: Count = Field(description="new tokens at most for one solution")
+    num_samples: Count = Field(default=1, description="solutions per task; from 10 on pass@10 is measured as well")
+    temperature: float = Field(
+        default=0.0, ge=0.0, le=2.0, description="sampling temperature; 0: greedy, with one solution per task"
+    )
     max_tasks: Count | None = Field(default=None, description="tasks of a benchmark, the first ones; null: all")
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> "EvaluateModel":
+        if self.num_samples > 1 and self.temperature == 0:
+            raise ValueError(
+                f"num_samples is {self.num_samples} and temperature 0, so all samples of a task would be equal; set"
+                " temperature, to 0.2 for instance"
+            )
+        return self
 
 
 class WriteReport(Section):
@@ -349,6 +367,15 @@ class Params(Section):
     finetune_model: FinetuneModel
     evaluate_model: EvaluateModel
     write_report: WriteReport
+
+    @model_validator(mode="after")
+    def _evaluated_benchmarks_are_imported(self) -> "Params":
+        missing = [name for name in self.evaluate_model.benchmarks if name not in self.import_benchmarks.names]
+        if missing:
+            raise ValueError(
+                f"evaluate_model.benchmarks has {missing[0]}, import_benchmarks.names does not; add it there"
+            )
+        return self
 
 
 def load_params(path: Path) -> Params:
@@ -386,6 +413,6 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key} is missing{more}"
     if first["type"] == "value_error":
-        return f"{key}: {first['ctx']['error']}{more}"
+        return f"{key + ': ' if first['loc'] else ''}{first['ctx']['error']}{more}"
     message = first["msg"][0].lower() + first["msg"][1:]
     return f"{key} = {first['input']!r}: {message}{more}"

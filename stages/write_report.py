@@ -30,12 +30,19 @@ def main(
 
     Shows the funnel from seeds to training pairs with drops by reason, yields, lengths, training loss, pass@1 of the
     base and the aligned model with intervals, sample pairs with their lineage, licences, timings and all settings.
-    What has not been run is said to be missing; nothing but the files named here is read.
+    Only the evaluations of `evaluate_model.models` and `evaluate_model.benchmarks` are shown, whatever else lies in the
+    folders. What has not been run is reported as missing; only the files named here are read.
     """
+    params = load_params(params_path)
     inputs = report.ReportInputs(
-        params=load_params(params_path),
+        params=params,
         stages=report.read_stage_metrics(metrics_folder, tuple(report.STAGES)),
-        evaluations=report.read_evaluations(metrics_folder / "evaluate_model", evaluations),
+        evaluations=report.read_evaluations(
+            metrics_folder / "evaluate_model",
+            evaluations,
+            models=params.evaluate_model.models,
+            benchmarks=params.evaluate_model.benchmarks,
+        ),
         examples=report.read_examples(examples),
         loss=report.read_loss(loss),
         attempts=report.read_attempts(instructions, responses, verdicts),
@@ -45,6 +52,7 @@ def main(
     with replaced_folder(out) as folder:
         report.write_report(inputs, folder / "report.html")
         report.write_plots(inputs, folder / "plots")
+    typer.echo(report.conclusion(report.benchmark_rows(inputs)))
     write_text(summary, json.dumps(report.summary_metrics(inputs), indent=2) + "\n")
 
 

@@ -146,13 +146,13 @@ class _Run:
     def evaluation(self, model: str, benchmark: str) -> StepEstimate:
         """A model on a benchmark: always in process, by one engine, and then the scoring."""
         settings = self._params.evaluate_model
-        tasks = settings.max_tasks or BENCHMARK_TASKS[benchmark]
+        solutions = settings.num_samples * (settings.max_tasks or BENCHMARK_TASKS[benchmark])
         metrics = read_metrics(self._metrics / "evaluate_model" / f"{model}-{benchmark}.json")
-        num_tasks = metrics.get("num_tasks", 0)
-        scoring = tasks * metrics["scoring"]["seconds"] / num_tasks if num_tasks else 0.0
-        measured = measure(metrics, num_tasks, num_tasks)
+        num_samples = metrics.get("num_samples", 0)
+        scoring = solutions * metrics["scoring"]["seconds"] / num_samples if num_samples else 0.0
+        measured = measure(metrics, num_samples, num_samples)
         step = f"evaluate_model {model} {benchmark}"
-        return self._asking(step, tasks, settings.max_new_tokens, measured, replicas=1, more_seconds=scoring)
+        return self._asking(step, solutions, settings.max_new_tokens, measured, replicas=1, more_seconds=scoring)
 
     def _asking(
         self,

@@ -1,11 +1,13 @@
 """Evaluation: benchmarks, code generation for them, scoring inside the sandbox, statistics."""
 
 from selfcodealign.evaluation.benchmarks import (
+    OVERRIDE_VARIABLES,
     Benchmark,
     BenchmarkInfo,
     BenchmarkText,
     load_benchmark,
     load_benchmark_texts,
+    read_missing,
 )
 from selfcodealign.evaluation.other_benchmarks import (
     OTHER_BENCHMARKS,
@@ -20,8 +22,17 @@ from selfcodealign.evaluation.result import EvaluationResult, SampleResult, read
 from selfcodealign.evaluation.samples import Sample, SampleSet, group_samples, read_samples, write_samples
 from selfcodealign.evaluation.scoring import ScoringLimits, check_references, evaluate_samples
 from selfcodealign.evaluation.solutions import SolutionSet, generate_solutions
-from selfcodealign.evaluation.sources import OVERRIDE_VARIABLES, import_benchmarks, newest_file
-from selfcodealign.evaluation.statistics import Comparison, compare, mean_pass_at_k, pass_at_k, wilson_interval
+from selfcodealign.evaluation.sources import import_benchmarks, newest_file
+from selfcodealign.evaluation.statistics import (
+    Comparison,
+    Difference,
+    compare,
+    mean_interval,
+    mean_pass_at_k,
+    paired_difference,
+    pass_at_k,
+    wilson_interval,
+)
 
 __all__ = [
     "OTHER_BENCHMARKS",
@@ -30,6 +41,7 @@ __all__ = [
     "BenchmarkInfo",
     "BenchmarkText",
     "Comparison",
+    "Difference",
     "EvaluationResult",
     "OtherFile",
     "Sample",
@@ -47,9 +59,12 @@ __all__ = [
     "load_all_texts",
     "load_benchmark",
     "load_benchmark_texts",
+    "mean_interval",
     "mean_pass_at_k",
     "newest_file",
+    "paired_difference",
     "pass_at_k",
+    "read_missing",
     "read_others",
     "read_passes",
     "read_samples",

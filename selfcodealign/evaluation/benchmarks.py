@@ -1,12 +1,14 @@
 """The imported benchmarks: their tasks, and their texts for decontamination.
 
 A folder of imported benchmarks holds one `<name>.jsonl` a benchmark, in EvalPlus's own uncompressed format, and
-`benchmarks.json`, which says for each what it is and where it came from.
+`benchmarks.json`, which says for each what it is and where it came from. `missing.json` is there if a benchmark of the
+settings could not be imported and the settings allow that.
 """
 
 import ast
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from typing import Any
 from selfcodealign.errors import InputError
 
 MANIFEST = "benchmarks.json"
+MISSING = "missing.json"
+FILE_STEMS = {"humaneval_plus": "HumanEvalPlus", "mbpp_plus": "MbppPlus"}
+OVERRIDE_VARIABLES = {"humaneval_plus": "HUMANEVAL_OVERRIDE_PATH", "mbpp_plus": "MBPP_OVERRIDE_PATH"}
 TASK_FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol")
 
 Task = dict[str, Any]
@@ -115,9 +120,11 @@ def load_benchmark(folder: Path, name: str) -> Benchmark:
         name: `humaneval_plus` or `mbpp_plus`.
 
     Raises:
-        InputError: the benchmark was not imported, or its file has changed since.
+        InputError: the benchmark was not or could not be imported, or its file has changed since.
     """
     infos = {info.name: info for info in read_manifest(folder)}
+    if reason := read_missing(folder).get(name):
+        raise InputError(f"{name} could not be imported ({reason}); {import_hint(name)}")
     if name not in infos:
         raise InputError(
             f"{name} is not among the benchmarks in {folder}; add it to import_benchmarks.names and rerun that stage"
@@ -140,6 +147,35 @@ def read_manifest(folder: Path) -> list[BenchmarkInfo]:
         return [BenchmarkInfo(**entry) for entry in json.loads(_read_bytes(path))]
     except (ValueError, TypeError) as error:
         raise InputError(f"{path} is not readable ({error}); rerun import_benchmarks") from error
+
+
+def read_missing(folder: Path) -> dict[str, str]:
+    """The benchmarks that could not be imported, with the reason for each; empty if all were.
+
+    Raises:
+        InputError: the folder's `missing.json` is not readable.
+    """
+    path = folder / MISSING
+    if not path.is_file():
+        return {}
+    try:
+        return {str(name): str(reason) for name, reason in json.loads(_read_bytes(path)).items()}
+    except (ValueError, AttributeError) as error:
+        raise InputError(f"{path} is not readable ({error}); rerun import_benchmarks") from error
+
+
+def write_missing(folder: Path, missing: Mapping[str, str]) -> None:
+    """Write which benchmarks could not be imported, and why; no file if there are none."""
+    if missing:
+        (folder / MISSING).write_text(json.dumps(dict(missing), indent=2) + "\n", encoding="utf-8")
+
+
+def import_hint(name: str) -> str:
+    """How to provide the data of a benchmark that could not be imported."""
+    return (
+        f"put {FILE_STEMS[name]}-v*.jsonl.gz into a folder of import_benchmarks.folders or set"
+        f" {OVERRIDE_VARIABLES[name]}, then run `dvc repro --force import_benchmarks`"
+    )
 
 
 def write_manifest(folder: Path, infos: list[BenchmarkInfo]) -> None:

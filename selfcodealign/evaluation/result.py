@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation.benchmarks import BenchmarkInfo
-from selfcodealign.evaluation.statistics import mean_pass_at_k, wilson_interval
+from selfcodealign.evaluation.statistics import mean_interval, mean_pass_at_k
 
 Tests = Literal["base", "plus"]
 # EvalPlus 0.3.1 fails every solution of it, its own too; here right ones pass (see harness.py, `is_miscounted`).
@@ -70,10 +70,10 @@ class EvaluationResult:
         return mean_pass_at_k([[sample.passes(tests) for sample in samples] for samples in self.results.values()])
 
     def interval(self, tests: Tests) -> tuple[float, float] | None:
-        """The 95% Wilson interval of pass@1; None if a task has several samples (they are not independent)."""
-        if any(len(samples) != 1 for samples in self.results.values()):
-            return None
-        return wilson_interval(sum(samples[0].passes(tests) for samples in self.results.values()), len(self.results))
+        """The 95% interval of pass@1, with samples counted within their task; None without results."""
+        passes = ([sample.passes(tests) for sample in samples] for samples in self.results.values())
+        shares = [sum(task) / len(task) for task in passes]
+        return mean_interval(shares) if shares else None
 
     def statuses(self, tests: Tests) -> dict[str, int]:
         """Samples by EvalPlus's status on base or extra tests."""

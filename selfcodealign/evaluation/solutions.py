@@ -1,5 +1,6 @@
-"""Greedy solutions: a benchmark's tasks become prompts, answers become programs that can be scored."""
+"""Solutions: a benchmark's tasks become prompts, answers become programs that can be scored."""
 
+import statistics
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Literal
 from selfcodealign.evaluation.benchmarks import Benchmark, Task
 from selfcodealign.evaluation.samples import Sample
 from selfcodealign.generation import Decoding, Generation, PromptFormat, Request, Usage
+from selfcodealign.records import derived_seed
 
 CODE_FENCE = "```python\n"
 # What starts at the left margin behind a solution and is no part of it: calls and checks that would only be cut away.
@@ -46,20 +48,24 @@ Ask = Callable[[Sequence[Request], Decoding], Generation]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolutionSet:
-    """One greedy solution a task.
+    """One solution per task, or several.
 
     Attributes:
-        samples: the solutions, in the order of the benchmark; an unanswered task has an empty one, which fails.
+        samples: the solutions by task, in the order of the benchmark; where the engine did not answer, the solution is
+            empty, and fails.
         opening: how the answers began: `stub` only where the benchmark and the prompt form have one to begin with.
         usage: what generation cost.
         num_cut_short: answers that used up their tokens.
-        num_unanswered: tasks whose prompt the engine did not take.
+        mean_output_tokens: mean length of an answer in generated tokens, answers from the journal included; None if
+            nothing was answered.
+        num_unanswered: requests that the engine did not take.
     """
 
     samples: list[Sample]
     opening: Opening
     usage: Usage
     num_cut_short: int
+    mean_output_tokens: float | None
     num_unanswered: int
 
 
@@ -70,11 +76,15 @@ def generate_solutions(
     prompt_format: PromptFormat,
     opening: Opening,
     max_new_tokens: int,
+    num_samples: int,
+    temperature: float,
+    seed: int,
     ask: Ask,
 ) -> SolutionSet:
-    """Ask a model for one solution a task, with temperature 0.
+    """Generate solutions for the tasks of a benchmark.
 
-    Source: SelfCodeAlign, section 4 (greedy decoding, pass@1). An opened code block is EvalPlus's layout and the
+    Source: SelfCodeAlign, section 4 (greedy decoding, pass@1); Chen et al. 2021, "Evaluating Large Language Models
+    Trained on Code" (several samples per task, pass@k). An opened code block is EvalPlus's layout and the
     reference's default; the reference offers the stub in it as well (`PREFIX_TEMPLATE` of its evaluation script).
 
     Args:
@@ -83,38 +93,46 @@ def generate_solutions(
         prompt_format: chat template, or plain completion of the prompt for base models.
         opening: how a chat model's answer begins: see `task_prompt`.
         max_new_tokens: tokens of a solution at most.
+        num_samples: solutions per task.
+        temperature: sampling temperature; 0 is greedy, which draws nothing: the seed does not matter.
+        seed: the run's seed; each sample has its own, derived from this one, the task and the sample's number, so two
+            models are sampled with the same seeds.
         ask: the engine: requests and decoding in, answers out.
     """
     family = _family(benchmark)
     begun = prompt_format.is_chat and _opens_with_stub(opening, family)
     has_stub = begun or not prompt_format.is_chat
     decoding = Decoding(
-        temperature=0.0,
+        temperature=temperature,
         top_p=1.0,
         max_new_tokens=max_new_tokens,
         stop=CHAT_STOPS if prompt_format.is_chat else COMPLETION_STOPS[family],
     )
     requests = [
         Request(
-            id=task_id,
+            id=_sample_id(task_id, number),
             prompt=task_prompt(benchmark.tasks[task_id], family, prompt_format, opening),
-            seed=0,
+            seed=derived_seed(seed, "solution", task_id, number),
             group=family,
         )
         for task_id in task_ids
+        for number in range(num_samples)
     ]
     generation = ask(requests, decoding)
+    lengths = [answer.output_tokens for answer in generation.answers.values()]
     samples = [
         Sample(task_id, as_solution(benchmark.tasks[task_id], answer.text, has_stub=has_stub))
-        if (answer := generation.answers.get(task_id))
+        if (answer := generation.answers.get(_sample_id(task_id, number)))
         else Sample(task_id, "")
         for task_id in task_ids
+        for number in range(num_samples)
     ]
     return SolutionSet(
         samples=samples,
         opening="stub" if begun else "block",
         usage=generation.usage,
         num_cut_short=sum(answer.finish_reason == "length" for answer in generation.answers.values()),
+        mean_output_tokens=statistics.fmean(lengths) if lengths else None,
         num_unanswered=len(generation.rejections),
     )
 
@@ -171,6 +189,10 @@ def first_block(answer: str) -> str:
     if not fence or head.strip():
         return head
     return rest.removeprefix("python").partition("```")[0]
+
+
+def _sample_id(task_id: str, number: int) -> str:
+    return f"{task_id}#{number}"
 
 
 def _opens_with_stub(opening: Opening, family: str) -> bool:

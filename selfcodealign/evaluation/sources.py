@@ -15,14 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfcodealign.errors import InputError, PrerequisiteError
-from selfcodealign.evaluation.benchmarks import BenchmarkInfo, read_tasks, write_manifest
+from selfcodealign.evaluation.benchmarks import (
+    FILE_STEMS,
+    OVERRIDE_VARIABLES,
+    BenchmarkInfo,
+    import_hint,
+    read_tasks,
+    write_manifest,
+    write_missing,
+)
 from selfcodealign.params import ImportBenchmarks
 
-OVERRIDE_VARIABLES = {"humaneval_plus": "HUMANEVAL_OVERRIDE_PATH", "mbpp_plus": "MBPP_OVERRIDE_PATH"}
 DOWNLOAD_TIMEOUT_S = 90.0
 CONNECTION_TIMEOUT_S = 20.0
 
-_FILE_STEMS = {"humaneval_plus": "HumanEvalPlus", "mbpp_plus": "MbppPlus"}
 _LOADERS = {"humaneval_plus": "get_human_eval_plus", "mbpp_plus": "get_mbpp_plus"}
 _VERSION = re.compile(r"v\d+(?:\.\d+)*")
 _PLUS_LICENCE = "Apache-2.0"
@@ -53,11 +59,12 @@ def import_benchmarks(
 
     The places are tried in this order: the override, the folders of the settings, what was downloaded before,
     EvalPlus's cache, a download through EvalPlus and, for HumanEval+ only, HumanEval with its base tests from the
-    installed package `human-eval`. Nothing is written before everything has been found.
+    installed package `human-eval`. MBPP+ has no such stand-in: with `allow_missing` it is left out, with a warning and
+    an entry in `missing.json`; without, it is an error. Nothing is written before everything has been looked for.
 
     Args:
-        settings: names of the benchmarks, and folders.
-        destination: the folder to write `<name>.jsonl` and `benchmarks.json` to; it is made.
+        settings: names of the benchmarks, folders, and whether one of them may be missing.
+        destination: the folder to write `<name>.jsonl`, `benchmarks.json` and `missing.json` to; it is made.
         root: the folder that relative folders of the settings are relative to.
         overrides: EvalPlus's own variables `HUMANEVAL_OVERRIDE_PATH` and `MBPP_OVERRIDE_PATH`, as far as set.
         evalplus_cache: EvalPlus's cache folder; it is only read.
@@ -65,14 +72,16 @@ def import_benchmarks(
         download_timeout_s: seconds after which a download is given up.
 
     Returns:
-        What was imported, in the order of the settings.
+        What was imported, in the order of the settings; `read_missing` has what was left out.
 
     Raises:
         InputError: a file that was found is no EvalPlus benchmark, or the destination cannot be written.
-        PrerequisiteError: a benchmark can be neither found nor downloaded, and there is no fallback.
+        PrerequisiteError: a benchmark can be neither found nor downloaded, there is no fallback, and none may be
+            missing or all of them are.
     """
     folders = [root / folder for folder in settings.folders]
     found: list[Found] = []
+    missing: dict[str, str] = {}
     for name in dict.fromkeys(settings.names):
         place = _in_override(name, overrides) or _in_folders(name, folders, "folder")
         place = place or _in_folders(name, [download_folder], "download")
@@ -81,14 +90,21 @@ def import_benchmarks(
             reason = _download(name, download_folder, download_timeout_s)
             place = _in_folders(name, [download_folder], "download") or _fallback(name, reason)
         if place is None:
-            raise PrerequisiteError(
-                f"{name} is in none of import_benchmarks.folders ({', '.join(settings.folders) or 'none set'}) and"
-                f" cannot be downloaded ({reason}): put {_FILE_STEMS[name]}-v*.jsonl.gz into one of them, set"
-                f" {OVERRIDE_VARIABLES[name]}, or drop it from import_benchmarks.names"
-            )
+            missing[name] = f"cannot be downloaded: {reason}"
+            if not settings.allow_missing or len(missing) == len(set(settings.names)):
+                raise PrerequisiteError(
+                    f"{name} is in none of import_benchmarks.folders ({', '.join(settings.folders) or 'none set'}) and"
+                    f" {missing[name]}; {import_hint(name)}, or drop it from import_benchmarks.names and"
+                    " evaluate_model.benchmarks"
+                )
+            logger.warning(
+                "%s %s. It will be NEITHER EVALUATED NOR KEPT OUT of the training data; to have it, %s",
+                name, missing[name], import_hint(name),
+            )  # fmt: skip
+            continue
         logger.info("%s: %s %s from %s", name, place.info.variant, place.info.version, place.info.source)
         found.append(place)
-    _write(destination, found)
+    _write(destination, found, missing)
     return [place.info for place in found]
 
 
@@ -145,7 +161,7 @@ def _in_override(name: str, overrides: Mapping[str, str]) -> Found | None:
 
 
 def _in_folders(name: str, folders: Sequence[Path], source: str) -> Found | None:
-    path = newest_file(folders, _FILE_STEMS[name])
+    path = newest_file(folders, FILE_STEMS[name])
     return _plus(name, path, source) if path else None
 
 
@@ -217,7 +233,7 @@ def _fallback(name: str, reason: str) -> Found | None:
     return _found(name, "humaneval", version, "human_eval_package", data, str(path), _FALLBACK_LICENCE)
 
 
-def _write(destination: Path, found: Sequence[Found]) -> None:
+def _write(destination: Path, found: Sequence[Found], missing: Mapping[str, str]) -> None:
     try:
         destination.mkdir(parents=True, exist_ok=True)
         for place in found:
@@ -225,5 +241,6 @@ def _write(destination: Path, found: Sequence[Found]) -> None:
             temporary.write_bytes(place.data)
             temporary.replace(destination / f"{place.info.name}.jsonl")
         write_manifest(destination, [place.info for place in found])
+        write_missing(destination, missing)
     except OSError as error:
         raise InputError(f"cannot write to {destination}: {error.strerror or error}; free some space") from error

@@ -1,5 +1,6 @@
 """The report: one self-contained HTML page, and the same figures as plots and metrics for DVC."""
 
+from selfcodealign.report.conclusion import benchmark_rows, conclusion
 from selfcodealign.report.inputs import (
     Attempts,
     Evaluation,
@@ -23,6 +24,8 @@ __all__ = [
     "Evaluation",
     "LossPoint",
     "ReportInputs",
+    "benchmark_rows",
+    "conclusion",
     "installed_versions",
     "read_attempts",
     "read_evaluations",

@@ -1,5 +1,6 @@
 """The figures of the page: which facts go into which chart, and the same numbers as a table."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -150,7 +151,7 @@ def loss_figure(inputs: ReportInputs) -> Figure | None:
 
 
 def score_figure(scores: Sequence[Score]) -> Figure | None:
-    """pass@1 with Wilson intervals, grouped by benchmark and tests; None without scores."""
+    """pass@1 with 95% intervals, grouped by benchmark and tests; None without scores."""
     if not scores:
         return None
     groups: dict[str, list[IntervalBar]] = {}
@@ -164,14 +165,14 @@ def score_figure(scores: Sequence[Score]) -> Figure | None:
             fill="slate" if score.model == "base" else "accent",
         )
         groups.setdefault(score.heading, []).append(bar)
-    title = "pass@1, greedy"
+    title = "pass@1"
     desc = "; ".join(f"{score.heading}, {score.model}: {percent(score.value)}" for score in scores)
     draw = partial(charts.interval_bars, list(groups.items()), title=title, desc=desc)
     rows = [
         (
             score.heading,
             MODELS.get(score.model, score.model),
-            f"{score.passed:,} of {score.total:,}",
+            f"{math.fsum(score.shares.values()):,.4g} of {len(score.shares):,}",
             percent(score.value),
             f"{percent(score.low)} to {percent(score.high)}",
         )
@@ -182,7 +183,7 @@ def score_figure(scores: Sequence[Score]) -> Figure | None:
         drawings=_drawings(draw, FULL),
         columns=("Tests", "Model", "Solved", "pass@1", "95% interval"),
         rows=rows,
-        caption="Whiskers are 95% Wilson intervals over the tasks.",
+        caption="Whiskers are 95% intervals over the tasks: Wilson's, or Student's where tasks have several samples.",
     )
 
 

@@ -4,6 +4,7 @@ A file that is not there leaves its part of the report out: a run without evalua
 """
 
 import csv
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -99,30 +100,41 @@ def read_stage_metrics(folder: Path, names: Sequence[str]) -> dict[str, Mapping[
     return {name: values for name, values in found.items() if values}
 
 
-def read_evaluations(metrics_folder: Path, results_folder: Path) -> list[Evaluation]:
-    """All evaluations, the base model first.
+def read_evaluations(
+    metrics_folder: Path, results_folder: Path, *, models: Sequence[str], benchmarks: Sequence[str]
+) -> list[Evaluation]:
+    """The evaluations of this run: each model on each benchmark of its params, as far as they have been made.
+
+    Files of other models and benchmarks are left alone. They stay in the folders when the params change, and belong to
+    the run that made them.
 
     Args:
-        metrics_folder: holds one `<model>-<benchmark>.json` an evaluation.
+        metrics_folder: holds one `<model>-<benchmark>.json` per evaluation.
         results_folder: holds `<model>/<benchmark>/results.json`; results that are not there stay empty.
+        models: `evaluate_model.models` of the params.
+        benchmarks: `evaluate_model.benchmarks` of the params; the first one is the run's main benchmark.
+
+    Returns:
+        The evaluations by benchmark, in the order of the params, the base model first within each.
 
     Raises:
-        InputError: a file is no JSON object.
+        InputError: a file is not a JSON object.
     """
     evaluations = []
-    for path in sorted(metrics_folder.glob("*.json")):
-        model, _, benchmark = path.stem.partition("-")
+    ordered = sorted(dict.fromkeys(models), key=lambda model: model != "base")
+    for benchmark, model in itertools.product(dict.fromkeys(benchmarks), ordered):
+        metrics = metrics_folder / f"{model}-{benchmark}.json"
         results = results_folder / model / benchmark / "results.json"
-        evaluations.append(
-            Evaluation(
-                model=model,
-                benchmark=benchmark,
-                metrics=read_json(path),
-                results=read_json(results) if results.is_file() else {},
+        if metrics.is_file():
+            evaluations.append(
+                Evaluation(
+                    model=model,
+                    benchmark=benchmark,
+                    metrics=read_json(metrics),
+                    results=read_json(results) if results.is_file() else {},
+                )
             )
-        )
-    order = {"base": 0, "aligned": 1}
-    return sorted(evaluations, key=lambda one: (order.get(one.model, 2), one.model, one.benchmark))
+    return evaluations
 
 
 def read_examples(path: Path) -> list[Example]:

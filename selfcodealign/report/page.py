@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from selfcodealign.files import write_text
 from selfcodealign.records import Example
 from selfcodealign.report import facts, figures, svg, wording
+from selfcodealign.report.conclusion import benchmark_rows, conclusion, pool
 from selfcodealign.report.inputs import ReportInputs
 from selfcodealign.report.markdown import code_html, markdown_html
 from selfcodealign.report.scores import Change, benchmark_notes, read_paired, read_scores
@@ -46,6 +47,7 @@ def render_page(inputs: ReportInputs) -> str:
     """The page as HTML."""
     style, script = (_template_file(name) for name in ("report.css", "report.js"))
     scores, paired = read_scores(inputs), read_paired(inputs)
+    rows = benchmark_rows(inputs)
     yields = facts.yields(inputs)
     return (
         _environment()
@@ -56,9 +58,9 @@ def render_page(inputs: ReportInputs) -> str:
             script=script,
             # Model text is hostile: besides being escaped, it could not run or fetch anything under this policy.
             policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src '{_source_hash(script)}'; img-src data:",
-            scores=scores,
-            paired=paired,
-            headline=headline_pair(scores, paired),
+            benchmark_rows=rows,
+            conclusion=conclusion(rows),
+            pooled=pool(rows),
             model=model_name(inputs),
             model_note=model_note(inputs),
             funnel=figures.funnel_figure(inputs),
@@ -81,21 +83,6 @@ def render_page(inputs: ReportInputs) -> str:
             Change=Change,
         )
     )
-
-
-def headline_pair(scores: Sequence[Any], paired: Sequence[Any]) -> dict[str, Any]:
-    """The scores that the top of the page shows: the first benchmark's hardest tests, for both models.
-
-    Returns:
-        `base` and `aligned` (scores or None) and `paired` (the comparison or None).
-    """
-    if not scores:
-        return {"base": None, "aligned": None, "paired": None}
-    benchmark = scores[0].benchmark
-    tests = "plus" if any(s.tests == "plus" and s.benchmark == benchmark for s in scores) else "base"
-    chosen = {s.model: s for s in scores if s.benchmark == benchmark and s.tests == tests}
-    comparison = next((p for p in paired if p.benchmark == benchmark and p.tests == tests), None)
-    return {"base": chosen.get("base"), "aligned": chosen.get("aligned"), "paired": comparison}
 
 
 def model_name(inputs: ReportInputs) -> str:
@@ -164,6 +151,7 @@ def _environment() -> Environment:
         "percent": wording.percent,
         "points": wording.points,
         "p_value": wording.p_value,
+        "point_range": wording.point_range,
         "duration": wording.duration,
         "words": wording.words,
         "plural": wording.plural,

@@ -1,13 +1,15 @@
-"""pass@1 and the paired comparison of the aligned model with the base model, out of the evaluations' files."""
+"""pass@1 of each model, and the comparison of the aligned model with its base task by task, from the evaluations."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from selfcodealign.evaluation import Difference, compare, mean_interval, paired_difference
 from selfcodealign.report.facts import figure
 from selfcodealign.report.inputs import Evaluation, ReportInputs
-from selfcodealign.report.wording import BENCHMARKS
+from selfcodealign.report.wording import BENCHMARKS, plural
 
 TESTS = ("base", "plus")
 FALLBACK = "humaneval"
@@ -15,7 +17,11 @@ FALLBACK = "humaneval"
 
 
 class Change(StrEnum):
-    """What became of one task from the base model to the aligned one."""
+    """What became of one task from the base model to the aligned one.
+
+    With several samples per task: `gained` and `lost` if more or fewer of them pass, `both` if as many pass and these
+    are at least half.
+    """
 
     BOTH = "both"
     GAINED = "gained"
@@ -23,27 +29,20 @@ class Change(StrEnum):
     NEITHER = "neither"
 
 
-_CHANGES = {
-    (True, True): Change.BOTH,
-    (False, True): Change.GAINED,
-    (True, False): Change.LOST,
-    (False, False): Change.NEITHER,
-}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """pass@1 of one model on one set of tests.
+
+    The 95% interval is Wilson's, with several samples per task Student's over the tasks; see `mean_interval`.
 
     Attributes:
         model: `base` or `aligned`.
         benchmark: name of the setting, such as `humaneval_plus`.
         heading: benchmark and tests as the page calls them.
         tests: `base` (the benchmark's own tests) or `plus` (these and EvalPlus's).
-        passed: tasks solved.
-        total: tasks asked.
-        value: share of tasks solved.
-        low: lower end of the 95% Wilson interval.
+        shares: share of passing samples of each task, by its id.
+        value: pass@1, the mean of the shares.
+        low: lower end of the 95% interval.
         high: upper end of it.
     """
 
@@ -51,8 +50,7 @@ class Score:
     benchmark: str
     heading: str
     tests: str
-    passed: int
-    total: int
+    shares: Mapping[str, float]
     value: float
     low: float
     high: float
@@ -67,15 +65,15 @@ class Paired:
         heading: benchmark and tests as the page calls them.
         tests: `base` or `plus`.
         changes: what became of each task, by its id, in the benchmark's order.
-        delta: aligned pass@1 minus base pass@1.
-        p_value: two-sided exact McNemar test.
+        difference: aligned pass@1 minus base pass@1, with its interval.
+        p_value: two-sided exact McNemar test; with several samples per task, the sign test over tasks.
     """
 
     benchmark: str
     heading: str
     tests: str
     changes: Mapping[str, Change]
-    delta: float
+    difference: Difference
     p_value: float
 
     def tasks(self, change: Change) -> list[str]:
@@ -96,28 +94,24 @@ def read_scores(inputs: ReportInputs) -> list[Score]:
 
 
 def _score(one: Evaluation, tests: str, heading: str) -> Score | None:
-    from selfcodealign.evaluation import wilson_interval
-
-    passes = outcomes(one.results, tests)
-    if not passes:
+    found = shares(one.results, tests)
+    if not found:
         return None
-    passed, total = sum(passes.values()), len(passes)
-    low, high = wilson_interval(passed, total)
+    low, high = mean_interval(found.values())
     return Score(
         model=one.model,
         benchmark=one.benchmark,
         heading=heading,
         tests=tests,
-        passed=passed,
-        total=total,
-        value=passed / total,
+        shares=found,
+        value=math.fsum(found.values()) / len(found),
         low=low,
         high=high,
     )
 
 
-def outcomes(results: Mapping[str, Any], tests: str) -> dict[str, bool]:
-    """Whether each task was solved, out of a `results.json`; empty if it has no such tests.
+def shares(results: Mapping[str, Any], tests: str) -> dict[str, float]:
+    """The share of passing samples of each task, from a `results.json`; empty if it has no such tests.
 
     Args:
         results: the whole file.
@@ -126,16 +120,16 @@ def outcomes(results: Mapping[str, Any], tests: str) -> dict[str, bool]:
     tasks = results.get("tasks")
     if not isinstance(tasks, Mapping):
         return {}
-    found = {str(task): _is_pass(row.get(tests)) for task, row in tasks.items() if isinstance(row, Mapping)}
-    return {task: is_pass for task, is_pass in found.items() if is_pass is not None}
+    found = {str(task): _share(row.get(tests)) for task, row in tasks.items() if isinstance(row, Mapping)}
+    return {task: share for task, share in found.items() if share is not None}
 
 
-def _is_pass(outcome: object) -> bool | None:
-    if isinstance(outcome, list | tuple):
-        outcome = outcome[0] if outcome else None
-    if isinstance(outcome, str):
-        return outcome in {"pass", "passed"}
-    return outcome if isinstance(outcome, bool) else None
+def _share(statuses: object) -> float | None:
+    """The share of passing samples: one status, or a list of them where a task has several samples."""
+    samples = statuses if isinstance(statuses, list) else [statuses]
+    if not samples or not all(isinstance(sample, str) for sample in samples):
+        return None
+    return float(sum(sample == "pass" for sample in samples) / len(samples))
 
 
 def variant(inputs: ReportInputs, one: Evaluation) -> tuple[str, str]:
@@ -172,25 +166,35 @@ def read_paired(inputs: ReportInputs) -> list[Paired]:
         if base is None or aligned is None:
             continue
         for tests in TESTS:
-            before, after = outcomes(base.results, tests), outcomes(aligned.results, tests)
+            before, after = shares(base.results, tests), shares(aligned.results, tests)
             if before and after:
                 found.append(_paired(benchmark, heading(inputs, aligned, tests), tests, before, after))
     return found
 
 
-def _paired(benchmark: str, heading: str, tests: str, before: dict[str, bool], after: dict[str, bool]) -> Paired:
-    from selfcodealign.evaluation import compare
+def hardest(scores: Sequence[Score], benchmark: str) -> dict[str, Score]:
+    """Each model's score on the benchmark's hardest tests that were run, by model."""
+    own = [score for score in scores if score.benchmark == benchmark]
+    tests = max((score.tests for score in own), key=TESTS.index, default="")
+    return {score.model: score for score in own if score.tests == tests}
 
-    comparison = compare(before, after)
-    changes = {task: _CHANGES[was, after[task]] for task, was in before.items()}
+
+def _paired(benchmark: str, heading: str, tests: str, before: dict[str, float], after: dict[str, float]) -> Paired:
+    changes = {task: _change(was, after.get(task, was)) for task, was in before.items()}
     return Paired(
         benchmark=benchmark,
         heading=heading,
         tests=tests,
         changes=changes,
-        delta=(sum(after.values()) - sum(before.values())) / len(before),
-        p_value=comparison.p_value,
+        difference=paired_difference(before, after),
+        p_value=compare(before, after).p_value,
     )
+
+
+def _change(before: float, after: float) -> Change:
+    if after != before:
+        return Change.GAINED if after > before else Change.LOST
+    return Change.BOTH if after >= 0.5 else Change.NEITHER
 
 
 def benchmark_notes(inputs: ReportInputs) -> list[str]:
@@ -199,19 +203,29 @@ def benchmark_notes(inputs: ReportInputs) -> list[str]:
     for name in dict.fromkeys(one.benchmark for one in inputs.evaluations):
         one = next(e for e in inputs.evaluations if e.benchmark == name)
         used, version = variant(inputs, one)
-        total = len(outcomes(one.results, "base"))
+        if reason := one.metrics.get("missing"):
+            notes.append(f"{BENCHMARKS.get(name, name)} was not evaluated: its data could not be imported ({reason}).")
+            continue
+        total = len(shares(one.results, "base"))
         missing = int(figure(one.results, "num_missing_tasks") or 0)
         share = f"{total:,} of {total + missing:,}" if missing else f"{total:,}"
         tasks = f", {share} tasks" if total else ""
         if used == FALLBACK:
             notes.append(
                 f"The data of {BENCHMARKS.get(name, name)} could be neither found nor downloaded: this is HumanEval "
-                f"with its own tests only{tasks}.{_opening_note(one)}"
+                f"with its own tests only{tasks}, {_sampling(one)}.{_opening_note(one)}"
             )
             continue
         release = " ".join(filter(None, (BENCHMARKS.get(used, used), version)))
-        notes.append(f"{release}{tasks}, one greedy answer each.{_opening_note(one)}")
+        notes.append(f"{release}{tasks}, {_sampling(one)}.{_opening_note(one)}")
     return notes
+
+
+def _sampling(one: Evaluation) -> str:
+    samples, temperature = (figure(one.metrics, name) for name in ("samples_per_task", "temperature"))
+    if not temperature:
+        return "one greedy answer each"
+    return f"{plural(int(samples or 1), 'sample')} per task at temperature {temperature:g}"
 
 
 def _opening_note(one: Evaluation) -> str:

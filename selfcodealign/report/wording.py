@@ -42,9 +42,18 @@ def points(delta: object) -> str:
     """A difference of two shares as signed percentage points."""
     if not is_number(delta):
         return "\u2013"
+    return f"{_signed_points(delta)} points"
+
+
+def point_range(low: float, high: float) -> str:
+    """An interval of differences of two shares as signed percentage points: `-1.0 to +3.2`, with a true minus sign."""
+    return f"{_signed_points(low)} to {_signed_points(high)}"
+
+
+def _signed_points(delta: float) -> str:
     rounded = round(delta * 100, 1)
     sign = "+" if rounded > 0 else "\u2212" if rounded < 0 else "\u00b1"
-    return f"{sign}{abs(rounded):.1f} points"
+    return f"{sign}{abs(rounded):.1f}"
 
 
 def p_value(value: object) -> str:

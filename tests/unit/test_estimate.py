@@ -156,6 +156,17 @@ def test_test_strength_counts_each_mutant_of_the_responses_that_will_pass_and_on
     assert step.hours == pytest.approx(step.requests / 10 / 3600)
 
 
+def test_every_sample_of_an_evaluation_counts(tmp_path):
+    name = "evaluate_model base humaneval_plus"
+    measured = {"num_samples": 328, "seconds": 360.0, "usage": usage(328, 65_600, 328.0), "scoring": {"seconds": 32.0}}
+    write_metrics(tmp_path, "evaluate_model/base-humaneval_plus", **measured)
+    params = changed("evaluate_model", num_samples=10, temperature=0.2)
+    step = {step.step: step for step in estimate_run(params, tmp_path, Assumed(num_seeds=1))}[name]
+    assert (step.requests, step.output_tokens) == (1640, 328_000)
+    # 5 times as many solutions as were measured, each with a second of generation and a share of the scoring.
+    assert step.hours == pytest.approx((5 * (328.0 + 32.0)) / 3600)
+
+
 def finished_run() -> dict[str, dict[str, Any]]:
     """The metrics of the repository's own run of `params.yaml`, by the step's name in an estimate."""
     stages = [path for path in METRICS.glob("*.json") if path.stem != "summary"]

