@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from selfcodealign.generation.engine import Answer, EarlyEnd, FinishReason, Request
-from selfcodealign.generation.parsing import FENCE, HEADING, PYTHON_LABELS
+from selfcodealign.generation.parsing import FENCE, PYTHON_LABELS, find_heading
 
 # Characters that a run of one repeated text has at least, and how often the text is in it at least. A ruler of dashes
 # or a table of zeros stays below; a model that has lost the thread never stops.
@@ -82,9 +82,14 @@ def instruction_end(text: str) -> EarlyEnd | None:
     return repetition(text)
 
 
+def bare_answer_end(text: str) -> EarlyEnd | None:
+    """The end of an answer to a bare task: only the model knows when it is complete."""
+    return repetition(text)
+
+
 def response_end(text: str) -> EarlyEnd | None:
     """The end of an I->R answer: behind the closed code block of its tests."""
-    heading = HEADING.search(_whole_lines(text))
+    heading = find_heading(_whole_lines(text))
     return _first_earlier(tests_end(text, heading.end(), is_open=False) if heading else None, repetition(text))
 
 

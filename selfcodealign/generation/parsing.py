@@ -112,11 +112,21 @@ def parse_response(answer: Answer) -> ParsedResponse | Fault:
     Returns:
         The parts, or why the answer was not accepted.
     """
-    heading = HEADING.search(answer.text)
+    heading = find_heading(answer.text)
+    is_cut = answer.finish_reason == "length"
     if heading is None:
-        cut = answer.finish_reason == "length"
-        return Fault(ParseReason.TRUNCATED if cut else ParseReason.NO_TESTS_HEADING)
-    response, rest = answer.text[: heading.start()].strip(), answer.text[heading.end() :]
+        return Fault(ParseReason.TRUNCATED if is_cut else ParseReason.NO_TESTS_HEADING)
+    return parse_parts(answer.text[: heading.start()], answer.text[heading.end() :], is_cut=is_cut)
+
+
+def parse_parts(response: str, rest: str, *, is_cut: bool) -> ParsedResponse | Fault:
+    """The parts of an answer whose response and tests are apart already.
+
+    Args:
+        response: Markdown with the code.
+        rest: Markdown with the tests.
+        is_cut: the tests were cut off by the limit on new tokens.
+    """
     code = python_blocks(response)
     tests = python_blocks(rest)
     if isinstance(code, Fault):
@@ -124,17 +134,26 @@ def parse_response(answer: Answer) -> ParsedResponse | Fault:
     if not code:
         return Fault(ParseReason.NO_RESPONSE_CODE)
     if isinstance(tests, Fault):
-        return Fault(ParseReason.TRUNCATED) if answer.finish_reason == "length" else tests
+        return Fault(ParseReason.TRUNCATED) if is_cut else tests
     if not tests:
         return Fault(ParseReason.NO_TEST_CODE)
-    parts = ParsedResponse(response=response, code="\n\n".join(code), tests="\n\n".join(tests))
+    parts = ParsedResponse(response=response.strip(), code="\n\n".join(code), tests="\n\n".join(tests))
     error = _syntax_error(as_program(parts.code, parts.tests))
     return Fault(ParseReason.SYNTAX_ERROR, error) if error else parts
 
 
+def find_heading(text: str) -> re.Match[str] | None:
+    """The tests' heading of an answer: outside code blocks, where `# Tests` is a comment."""
+    fences = [fence.start() for fence in FENCE.finditer(text)]
+    for heading in HEADING.finditer(text):
+        if sum(start < heading.start() for start in fences) % 2 == 0:
+            return heading
+    return None
+
+
 def has_tests_heading(text: str) -> bool:
     """Whether an answer has come to its tests."""
-    return HEADING.search(text) is not None
+    return find_heading(text) is not None
 
 
 def python_blocks(markdown: str) -> list[str] | Fault:

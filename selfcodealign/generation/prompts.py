@@ -33,6 +33,12 @@ RESPONSE_RULES = (
     "solution on tiny inputs. Write only assertions whose expected value is certain."
 )
 
+TESTS_RULES = (
+    "You check Python solutions. You are given a task and a solution. Answer with one code block of three to six "
+    "assert statements that call the solution on small inputs, among them a special case. Take each expected value "
+    "from the task, not from the solution, and write only assertions whose expected value is certain."
+)
+
 # Said again behind every task: a small model that has read the rules only once, far above, forgets the tests.
 RESPONSE_REMINDER = (
     f"Give the solution in one code block, then `{TESTS_HEADING}` with a code block of three simple assertions."
@@ -92,6 +98,18 @@ def response_prompt(exemplars: Sequence[Exemplar], instruction: str) -> Messages
     return _conversation(RESPONSE_RULES, shots, _reminded(instruction))
 
 
+def tests_prompt(exemplars: Sequence[Exemplar], instruction: str, code: str) -> Messages:
+    """The messages that ask for tests of a solution that was written before.
+
+    Args:
+        exemplars: the fixed set that this request shares with others.
+        instruction: the task.
+        code: the solution.
+    """
+    shots = [(_tests_order(shot.instruction, shot.code), code_block(shot.tests)) for shot in exemplars]
+    return _conversation(TESTS_RULES, shots, _tests_order(instruction, code))
+
+
 def answer_with_tests(response: str, tests: str) -> str:
     """The text of a whole answer: the response, the tests' heading, the tests' code block."""
     return f"{response.strip()}\n\n{TESTS_HEADING}\n{code_block(tests)}"
@@ -109,6 +127,10 @@ def code_block(code: str) -> str:
 
 def _task_order(material: str, category: str, difficulty: str, language: str) -> str:
     return f"Language: {language}\nKind: {category}\nDifficulty: {difficulty}\nIdeas: {material}"
+
+
+def _tests_order(instruction: str, code: str) -> str:
+    return f"{instruction}\n\n{code_block(code)}"
 
 
 def _reminded(instruction: str) -> str:

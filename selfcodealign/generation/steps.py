@@ -6,14 +6,23 @@ same inputs give the same requests whatever the batch, the restart, or the rows 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from selfcodealign.generation.early_ends import concepts_end, continuation_end, instruction_end, response_end
+from selfcodealign.generation.early_ends import (
+    bare_answer_end,
+    concepts_end,
+    continuation_end,
+    instruction_end,
+    response_end,
+)
 from selfcodealign.generation.engine import Answer, Decoding, Generation, Request, RequestSource, Usage
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
 from selfcodealign.generation.follow_ups import FollowUp
+from selfcodealign.generation.on_policy import OnPolicy, continuation_id, parse_on_policy
 from selfcodealign.generation.parsing import (
     Fault,
+    ParsedResponse,
     as_program,
     has_tests_heading,
     parse_concepts,
@@ -38,6 +47,7 @@ from selfcodealign.records import Concepts, Dropped, Instruction, Response, Seed
 LANGUAGE = "Python"
 
 RowT = TypeVar("RowT")
+Parse = Callable[[Answer], ParsedResponse | Fault]
 
 
 class Ask(Protocol):
@@ -202,9 +212,18 @@ def make_responses(
         return prompt_format.render(response_prompt(sets[exemplar_set], row.instruction))
 
     plan = RequestPlan("responses", instructions, seed, len(sets), prompt, response_end, settings.num_samples)
+    parse: Parse = parse_response
+    follow_up: FollowUp = continue_with_tests
+    if settings.layout == "on_policy":
+        on_policy = OnPolicy(prompt_format, sets, plan.exemplar_set)
+        plan = RequestPlan(
+            "responses", instructions, seed, len(sets), on_policy.prompt, bare_answer_end, settings.num_samples
+        )
+        parse = parse_on_policy
+        follow_up = on_policy.follow_up({plan.request_id(row, sample): row for row, sample in plan.samples()})
 
     def accept(row: Instruction, sample: int, answer: Answer) -> Response | Fault:
-        parsed = parse_response(answer)
+        parsed = parse(answer)
         if isinstance(parsed, Fault):
             return parsed
         return Response(
@@ -220,10 +239,10 @@ def make_responses(
         )
 
     if settings.stop_after is None:
-        return _run(plan, settings, prompt_format, ask, accept, continue_with_tests)
+        return _run(plan, settings, prompt_format, ask, accept, follow_up)
     if judge is None:
         raise ValueError("stop_after needs a judge")
-    waves = Waves(settings.wave_size, settings.stop_after, _program_of, continue_with_tests, judge)
+    waves = Waves(settings.wave_size, settings.stop_after, partial(_program_of, parse), follow_up, judge)
     for number in plan.by_exemplar_set():
         waves.add_task(instructions[number].id, plan.samples_of(number))
     result = _run(plan, settings, prompt_format, ask, accept, waves=waves)
@@ -231,9 +250,9 @@ def make_responses(
     return result
 
 
-def _program_of(answer: Answer, continuation: Answer | None) -> tuple[str, str] | None:
+def _program_of(parse: Parse, answer: Answer, continuation: Answer | None) -> tuple[str, str] | None:
     """The program to judge, and the code in it that is under test; None: the answer is not of the requested form."""
-    parsed = parse_response(_joined(answer, continuation))
+    parsed = parse(_joined(answer, continuation))
     return None if isinstance(parsed, Fault) else (as_program(parsed.code, parsed.tests), parsed.code)
 
 
@@ -245,12 +264,8 @@ def continue_with_tests(request: Request, answer: Answer) -> Request | None:
     if isinstance(blocks, Fault) or not blocks:
         return None
     prompt = request.prompt + answer.text.rstrip() + tests_opening()
-    continuation = _continuation_id(request.id)
+    continuation = continuation_id(request.id)
     return Request(id=continuation, prompt=prompt, seed=request.seed, group=request.group, ends=continuation_end)
-
-
-def _continuation_id(request_id: str) -> str:
-    return f"{request_id}+tests"
 
 
 def _joined(answer: Answer, continuation: Answer | None) -> Answer:
@@ -295,7 +310,7 @@ def _run(
         if rejection is not None:
             result.dropped.append(_dropped(request_id, parent, str(rejection.reason), rejection.detail, ""))
             continue
-        answer = _joined(answers.pop(request_id), answers.pop(_continuation_id(request_id), None))
+        answer = _joined(answers.pop(request_id), answers.pop(continuation_id(request_id), None))
         outcome = accept(parent, sample, answer)
         if isinstance(outcome, Fault):
             result.dropped.append(_dropped(request_id, parent, str(outcome.reason), outcome.detail, answer.text))
