@@ -62,6 +62,31 @@ def rates(
 
 @app.command()
 @one_line_errors
+def real(
+    responses: Annotated[list[Path] | None, typer.Option(help="responses.parquet of a run; may be repeated.")] = None,
+    folders: Annotated[
+        list[Path] | None, typer.Option(help="Folder with ClassEval and BigCodeBench; may be repeated.")
+    ] = None,
+    parts: Annotated[int, typer.Option(min=2, help="Parts of each set, each run on both systems.")] = 4,
+    cores: Annotated[int, typer.Option(min=0, help="Programs at the same time; 0: one per core.")] = 0,
+) -> None:
+    """Verdicts per second and core on real programs, side by side with the unisolated pool.
+
+    Exemplars, the reference solutions of the benchmarks that are at hand, and what models wrote. The last line is JSON.
+    """
+    from benchmarks.sandbox import real_rates, tables
+
+    num_cores = cores or os.cpu_count() or 1
+    measured = [
+        real_rates.measure(name, programs, parts, num_cores)
+        for name, programs in real_rates.sets(folders or [], responses or [])
+    ]
+    tables.show_real_rates(measured)
+    _end_with({rate.name: rate.as_keys() for rate in measured})
+
+
+@app.command()
+@one_line_errors
 def parity(
     responses: Annotated[list[Path] | None, typer.Option(help="responses.parquet of a run; may be repeated.")] = None,
     samples: Annotated[list[Path] | None, typer.Option(help="EvalPlus samples, JSONL; may be repeated.")] = None,

@@ -1,6 +1,6 @@
-"""The tables for people."""
+"""Human-readable tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -9,6 +9,7 @@ from benchmarks.sandbox.breakdown import Parts
 from benchmarks.sandbox.flat import LongRun
 from benchmarks.sandbox.parity import Parity
 from benchmarks.sandbox.rates import WorkloadRates, time_limit_floor_s
+from benchmarks.sandbox.real_rates import RealRate
 from benchmarks.sandbox.systems import OURS
 from benchmarks.sandbox.workloads import num_pure
 
@@ -78,6 +79,20 @@ def show_parts(parts: Mapping[str, Parts], unisolated_ms: float) -> None:
     out = console()
     out.print(table)
     out.print()
+
+
+def show_real_rates(measured: Sequence[RealRate]) -> None:
+    """Print a row for each set of real programs."""
+    table = Table(title="real programs", title_justify="left", title_style="bold")
+    for column in ("programs", "verdicts/s and core", "95 %", "pool's time / ours", "95 %", "statuses"):
+        table.add_column(column)
+    for rate in measured:
+        keys = rate.as_keys()
+        statuses = ", ".join(f"{count} {status}" for status, count in rate.statuses.items())
+        cells = ("verdicts_per_second_and_core", "verdicts_interval_95", "vs_unisolated_pool", "vs_interval_95")
+        table.add_row(f"{rate.num_programs} {rate.name}", *[str(keys[cell]) for cell in cells], statuses)
+    out = console()
+    out.print(table)
 
 
 def show_parity(parity: Parity) -> None:
