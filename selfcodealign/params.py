@@ -289,7 +289,7 @@ class SelectExamples(Section):
 
 
 # Peak rates where none is set. Full: the reference's rate (3B to 15B); published runs on tuned models use 5e-6 to 1e-5.
-# LoRA: needs 10 to 100 times the rate of full tuning; published gains at 0.5B to 1.5B are at 1e-4, losses from 2e-4 on.
+# LoRA: needs 10 to 100 times the rate of full tuning; a published gain at 1.5B is at 1e-4. More in docs/training.md.
 LEARNING_RATES = {"full": 1e-5, "lora": 1e-4}
 
 
