@@ -11,6 +11,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 from selfcodealign.params import Scheduler
 from selfcodealign.training.plan import rate_factor
 from selfcodealign.training.rows import IGNORED
+from selfcodealign.training.token_loss import has_plain_head, supervised_loss
 
 
 class StepTrainer(SFTTrainer):
@@ -34,6 +35,7 @@ class StepTrainer(SFTTrainer):
     _micro_batch_size: int
     _is_autocast: bool
     _num_supervised = 0
+    _num_tokens = 0
 
     def plan_training(
         self,
@@ -95,16 +97,33 @@ class StepTrainer(SFTTrainer):
         """Forward and backward passes of one optimizer step; returns its loss."""
         micro_batches = inputs["micro_batches"]
         self._num_supervised = _count_supervised(micro_batches)
+        self._num_tokens += sum(_count_tokens(batch) for batch in micro_batches)
         self.current_gradient_accumulation_steps = len(micro_batches)
         total = torch.tensor(self._num_supervised, device=self.args.device)
         one_batch: Any = super().training_step
         losses = [one_batch(model, batch, total) for batch in micro_batches]
         return torch.stack(losses).sum()
 
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The loss of a micro-batch as its share of the step's mean, by TRL's fused head except on a CPU."""
+        causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+        if self.args.device.type != "cpu" or not has_plain_head(causal):
+            fused_head: Any = super().compute_loss
+            return fused_head(model, inputs, return_outputs, num_items_in_batch)
+        inputs = dict(inputs)
+        targets = inputs.pop("labels")[:, 1:]
+        hidden = causal.base_model(**inputs, use_cache=False).last_hidden_state[:, :-1]
+        is_supervised = targets != IGNORED
+        loss = supervised_loss(hidden[is_supervised], causal.get_output_embeddings().weight, targets[is_supervised])
+        return loss / num_items_in_batch
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the step's supervised tokens, by which the loss of an epoch is weighted."""
+        """Add the step's supervised tokens, by which the loss of an epoch is weighted, and all tokens so far."""
         if "loss" in logs:
             logs["num_supervised"] = self._num_supervised
+            logs["num_tokens"] = self._num_tokens
         super().log(logs, start_time)
 
     def mean_loss(self, rows: Sequence[dict[str, Any]]) -> float:
@@ -119,7 +138,7 @@ class StepTrainer(SFTTrainer):
         with torch.no_grad(), self.compute_loss_context_manager():
             for batch in micro_batches:
                 inputs = self._prepare_inputs(batch)
-                loss += float(self.compute_loss(self.model, inputs, False, total))  # type: ignore[no-untyped-call]
+                loss += float(self.compute_loss(self.model, inputs, False, total))
         return loss
 
     def _micro_batches(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -127,6 +146,11 @@ class StepTrainer(SFTTrainer):
         ordered = sorted(rows, key=lambda row: len(row["input_ids"]))
         starts = range(0, len(ordered), self._micro_batch_size)
         return [self.data_collator(ordered[start : start + self._micro_batch_size]) for start in starts]
+
+
+def _count_tokens(batch: dict[str, Any]) -> int:
+    """Tokens without padding; a packed batch has none and no mask."""
+    return int(batch["attention_mask"].sum()) if "attention_mask" in batch else int(batch["input_ids"].numel())
 
 
 def _count_supervised(micro_batches: Sequence[dict[str, Any]]) -> int:

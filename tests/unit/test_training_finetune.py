@@ -191,6 +191,19 @@ def test_the_micro_batch_size_changes_neither_the_losses_nor_the_order(base: Pat
         assert [loss for loss, _ in other] == pytest.approx([loss for loss, _ in curves[0]], rel=2e-3)
 
 
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_the_loss_over_supervised_tokens_trains_as_the_fused_head_of_trl_does(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    from selfcodealign.training import step_trainer
+
+    ours = train(base, tmp_path / "ours", method=method, micro_batch_size=2)
+    monkeypatch.setattr(step_trainer, "has_plain_head", lambda model: False)
+    theirs = train(base, tmp_path / "theirs", method=method, micro_batch_size=2)
+    assert [point.tokens for point in ours.curve] == [point.tokens for point in theirs.curve]
+    assert [point.loss for point in ours.curve] == pytest.approx([point.loss for point in theirs.curve], rel=2e-3)
+
+
 def test_the_loss_of_an_epoch_is_the_mean_over_its_supervised_tokens(base: Path, tmp_path: Path) -> None:
     # at this rate the weights stay, so every epoch has the base model's loss over all pairs, whatever the steps are
     result = train(base, tmp_path, num_examples=9, batch_size=4, learning_rate=1e-9)
