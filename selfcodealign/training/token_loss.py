@@ -71,7 +71,7 @@ class _SupervisedLoss(torch.autograd.Function):
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
         grad_hidden, grad_weight = ctx.saved_tensors
         return (
-            None if grad_hidden is None else grad_hidden * grads[0],
-            None if grad_weight is None else grad_weight * grads[0],
+            None if grad_hidden is None else grad_hidden.mul_(grads[0]),
+            None if grad_weight is None else grad_weight.mul_(grads[0]),
             None,
         )

@@ -22,7 +22,7 @@ def test_loss_and_gradients_are_those_of_cross_entropy(monkeypatch: pytest.Monke
     expected = cross_entropy(hidden @ weight.T, targets, reduction="sum")
     expected_grads = torch.autograd.grad(expected / 7, [hidden, weight])
     loss = supervised_loss(hidden, weight, targets)
-    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     for grad, expected_grad in zip(torch.autograd.grad(loss / 7, [hidden, weight]), expected_grads, strict=True):
         torch.testing.assert_close(grad, expected_grad, rtol=1e-4, atol=1e-5)
 
@@ -33,7 +33,7 @@ def test_in_bfloat16_loss_and_gradients_differ_by_its_precision_alone() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         cast = supervised_loss(hidden, weight, targets)
     assert cast.dtype == torch.float32
-    assert float(cast) == pytest.approx(float(exact), rel=1e-2)
+    assert cast.item() == pytest.approx(exact.item(), rel=1e-2)
     for rough, fine in zip(
         torch.autograd.grad(cast, [hidden, weight]), torch.autograd.grad(exact, [hidden, weight]), strict=True
     ):
