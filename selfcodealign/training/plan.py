@@ -2,9 +2,12 @@
 
 import math
 import random
+from collections.abc import Sequence
 
 from selfcodealign.params import Scheduler
 from selfcodealign.records import derived_seed
+
+MOST_PADDED = 1.25
 
 
 def steps_per_epoch(num_rows: int, batch_size: int) -> int:
@@ -36,6 +39,24 @@ def plan_steps(num_rows: int, batch_size: int, epochs: float, seed: int) -> list
         random.Random(derived_seed(seed, "training order", epoch)).shuffle(order)  # noqa: S311 - not cryptographic
         steps += [order[num_rows * step // per_epoch : num_rows * (step + 1) // per_epoch] for step in range(per_epoch)]
     return steps[:num_steps]
+
+
+def micro_batches(lengths: Sequence[int], size: int) -> list[list[int]]:
+    """Split the rows of a step into forward passes, rows of similar length together, so that little is padded.
+
+    Args:
+        lengths: tokens of each row.
+        size: rows per forward pass at most.
+
+    Returns:
+        One list of row indices per forward pass; no row is longer than `MOST_PADDED` times the shortest of its list.
+    """
+    groups: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda row: lengths[row]):
+        if not groups or len(groups[-1]) == size or lengths[row] > MOST_PADDED * lengths[groups[-1][0]]:
+            groups.append([])
+        groups[-1].append(row)
+    return groups
 
 
 def warmup_steps(num_steps: int, warmup_share: float) -> int:

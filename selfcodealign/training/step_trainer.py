@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from trl.trainer.sft_trainer import SFTTrainer
 
 from selfcodealign.params import Scheduler
-from selfcodealign.training.plan import rate_factor
+from selfcodealign.training.plan import micro_batches, rate_factor
 from selfcodealign.training.rows import IGNORED
 from selfcodealign.training.token_loss import has_plain_head, supervised_loss
 
@@ -95,13 +95,13 @@ class StepTrainer(SFTTrainer):
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
         """Forward and backward passes of one optimizer step; returns its loss."""
-        micro_batches = inputs["micro_batches"]
-        self._num_supervised = _count_supervised(micro_batches)
-        self._num_tokens += sum(_count_tokens(batch) for batch in micro_batches)
-        self.current_gradient_accumulation_steps = len(micro_batches)
+        batches = inputs["micro_batches"]
+        self._num_supervised = _count_supervised(batches)
+        self._num_tokens += sum(_count_tokens(batch) for batch in batches)
+        self.current_gradient_accumulation_steps = len(batches)
         total = torch.tensor(self._num_supervised, device=self.args.device)
         one_batch: Any = super().training_step
-        losses = [one_batch(model, batch, total) for batch in micro_batches]
+        losses = [one_batch(model, batch, total) for batch in batches]
         return torch.stack(losses).sum()
 
     def compute_loss(
@@ -132,20 +132,18 @@ class StepTrainer(SFTTrainer):
         Args:
             rows: `input_ids` and `labels`; not packed. The model must be in evaluation mode.
         """
-        micro_batches = self._micro_batches(rows)
-        total = torch.tensor(_count_supervised(micro_batches), device=self.args.device)
+        batches = self._micro_batches(rows)
+        total = torch.tensor(_count_supervised(batches), device=self.args.device)
         loss = 0.0
         with torch.no_grad(), self.compute_loss_context_manager():
-            for batch in micro_batches:
+            for batch in batches:
                 inputs = self._prepare_inputs(batch)
                 loss += float(self.compute_loss(self.model, inputs, False, total))
         return loss
 
     def _micro_batches(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Rows of similar length together, so that little is padded."""
-        ordered = sorted(rows, key=lambda row: len(row["input_ids"]))
-        starts = range(0, len(ordered), self._micro_batch_size)
-        return [self.data_collator(ordered[start : start + self._micro_batch_size]) for start in starts]
+        groups = micro_batches([len(row["input_ids"]) for row in rows], self._micro_batch_size)
+        return [self.data_collator([rows[index] for index in group]) for group in groups]
 
 
 def _count_tokens(batch: dict[str, Any]) -> int:
@@ -153,6 +151,6 @@ def _count_tokens(batch: dict[str, Any]) -> int:
     return int(batch["attention_mask"].sum()) if "attention_mask" in batch else int(batch["input_ids"].numel())
 
 
-def _count_supervised(micro_batches: Sequence[dict[str, Any]]) -> int:
+def _count_supervised(batches: Sequence[dict[str, Any]]) -> int:
     """Labels that the loss sees; the first of a row has no token before it that could predict it."""
-    return sum(int((batch["labels"][:, 1:] != IGNORED).sum()) for batch in micro_batches)
+    return sum(int((batch["labels"][:, 1:] != IGNORED).sum()) for batch in batches)

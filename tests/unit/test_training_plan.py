@@ -10,7 +10,14 @@ from tiny_models import make_example
 from selfcodealign.records import Example
 from selfcodealign.training import TokenRow
 from selfcodealign.training.holdout import split_holdout
-from selfcodealign.training.plan import evaluation_steps, plan_steps, rate_factor, steps_per_epoch, warmup_steps
+from selfcodealign.training.plan import (
+    evaluation_steps,
+    micro_batches,
+    plan_steps,
+    rate_factor,
+    steps_per_epoch,
+    warmup_steps,
+)
 
 ROWS = st.integers(1, 200)
 BATCHES = st.integers(1, 40)
@@ -32,6 +39,19 @@ def test_every_epoch_reads_every_row_once_in_steps_of_nearly_one_size(rows: int,
         sizes = [len(step) for step in of_epoch]
         assert max(sizes) <= batch
         assert max(sizes) - min(sizes) <= 1
+
+
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=40), st.integers(1, 9))
+def test_forward_passes_have_every_row_once_and_little_padding(lengths: list[int], size: int) -> None:
+    groups = micro_batches(lengths, size)
+    assert sorted(row for group in groups for row in group) == list(range(len(lengths)))
+    for group in groups:
+        assert len(group) <= size
+        assert max(lengths[row] for row in group) <= 1.25 * min(lengths[row] for row in group)
+
+
+def test_rows_of_one_length_fill_their_forward_passes() -> None:
+    assert [len(group) for group in micro_batches([7] * 10, 4)] == [4, 4, 2]
 
 
 def test_a_fraction_of_an_epoch_ends_at_a_whole_step() -> None:
