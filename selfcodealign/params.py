@@ -20,6 +20,7 @@ PromptForm = Literal["auto", "chat", "completion"]
 Criterion = Literal["random", "strongest", "shortest", "agreed"]
 TypeCheckerName = Literal["pyright", "pyrefly", "ty"]
 Balance = Literal["category", "difficulty", "kind", "package"]
+Scheduler = Literal["linear", "cosine", "constant"]
 BenchmarkName = Literal["humaneval_plus", "mbpp_plus"]
 OtherBenchmarkName = Literal[
     "humaneval", "humaneval_plus", "humaneval_pack", "mbpp", "mbpp_plus", "evo_eval", "ds1000", "class_eval",
@@ -297,18 +298,38 @@ class SelectExamples(Section):
     )
 
 
+# Peak rates where none is set. Full: the reference's rate (3B to 15B); published runs on tuned models use 5e-6 to 1e-5.
+# LoRA: needs 10 to 100 times the rate of full tuning; a published gain at 1.5B is at 1e-4. More in docs/training.md.
+LEARNING_RATES = {"full": 1e-5, "lora": 1e-4}
+
+
 class FinetuneModel(Section):
     """Supervised fine-tuning with TRL, loss on the response only."""
 
     method: Literal["full", "lora"] = Field(description="full: all weights; lora: low-rank adapters, merged afterwards")
     lora_rank: Count = Field(default=16, description="rank of the adapters (lora only)")
     min_examples: Count = Field(description="fewer pairs than this stop the stage")
-    learning_rate: float = Field(gt=0.0, description="peak learning rate")
+    holdout_share: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
+        default=0.1,
+        description="share of the pairs that is not trained on; the weights with the lowest loss on it are kept, the"
+        " base model's included; 0, or fewer than 10 pairs: the last weights are kept",
+    )
+    eval_steps: Count | None = Field(
+        default=None, description="optimizer steps between held-out evaluations; null: once per epoch"
+    )
+    learning_rate: Annotated[float, Field(gt=0.0)] | None = Field(
+        default=None, description="peak learning rate; null: 1e-5 for full, 1e-4 for lora"
+    )
     optimizer: Literal["adafactor", "adamw_torch"] = Field(description="optimizer")
-    scheduler: Literal["linear", "cosine", "constant"] = Field(description="learning-rate decay after the warm-up")
-    warmup_share: Share = Field(description="share of the steps in which the rate rises")
-    batch_size: Count = Field(description="pairs (packed: sequences) an optimizer step")
-    micro_batch_size: Count = Field(description="pairs a forward pass; batch_size is a multiple of it")
+    scheduler: Scheduler = Field(description="learning-rate decay after the warm-up")
+    warmup_share: Share = Field(description="share of the steps in which the rate rises; above 0: at least one step")
+    max_grad_norm: float | None = Field(
+        default=1.0, description="gradients of a larger norm are scaled down to it; null or -1: no clipping"
+    )
+    batch_size: Count = Field(
+        description="pairs (packed: sequences) per optimizer step at most; an epoch is spread evenly over its steps"
+    )
+    micro_batch_size: Count = Field(description="pairs per forward pass at most: memory and speed, not the result")
     epochs: Annotated[float, Field(gt=0.0)] = Field(description="passes over the pairs")
     max_length: Count = Field(description="tokens of a pair at most; longer pairs are counted and left out")
     packing: bool = Field(description="several pairs in one sequence")
@@ -316,7 +337,23 @@ class FinetuneModel(Section):
     gradient_checkpointing: bool = Field(
         default=False, description="recompute activations: a third slower, far less memory; for models from 3B on"
     )
-    save_steps: Count = Field(description="optimizer steps between checkpoints")
+    save_steps: Count = Field(description="optimizer steps between the checkpoints that a killed run resumes from")
+    save_dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="precision of the saved weights; float32: as trained, 4 bytes per weight; bfloat16: 2 bytes,"
+        " rounded stochastically, because rounding to the nearest takes most updates of small rates back",
+    )
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The learning rate that is set, or the method's default."""
+        return LEARNING_RATES[self.method] if self.learning_rate is None else self.learning_rate
+
+    @model_validator(mode="after")
+    def _clips_at_a_positive_norm(self) -> "FinetuneModel":
+        if self.max_grad_norm is not None and self.max_grad_norm <= 0.0 and self.max_grad_norm != -1.0:
+            raise ValueError("max_grad_norm must be above 0; null or -1 turns clipping off")
+        return self
 
 
 class EvaluateModel(Section):

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,14 @@ from selfcodealign.models import read_card
 from selfcodealign.params import load_params
 from selfcodealign.records import Dropped, Example, read_rows, write_rows
 from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
-from selfcodealign.training import DropReason, LossPoint, TrainingResult, checkpoint_folder, finetune_model
+from selfcodealign.training import (
+    DropReason,
+    LossPoint,
+    ScorePoint,
+    TrainingResult,
+    checkpoint_folder,
+    finetune_model,
+)
 
 NAME = "finetune_model"
 
@@ -24,19 +32,22 @@ def main(
     params_path: Annotated[Path, typer.Option("--params", help="params file")] = Path("params.yaml"),
     base: Annotated[Path, typer.Option(help="model folder to start from")] = Path("models/base"),
     examples: Annotated[Path, typer.Option(help="training pairs")] = Path("data/select_examples/examples.parquet"),
-    out: Annotated[Path, typer.Option(help="trained model: bf16 safetensors, tokenizer, chat template, card")] = Path(
+    out: Annotated[Path, typer.Option(help="trained model: safetensors, tokenizer, chat template, card")] = Path(
         "models/aligned"
     ),
-    data: Annotated[Path, typer.Option(help="folder for loss.csv, masked_row.txt and dropped.parquet")] = Path(
-        "data/finetune_model"
-    ),
+    data: Annotated[
+        Path, typer.Option(help="folder for loss.csv, scores.csv, masked_row.txt and dropped.parquet")
+    ] = Path("data/finetune_model"),
     metrics: Annotated[Path, typer.Option(help="metrics of the stage")] = Path("metrics/finetune_model.json"),
     cache: Annotated[Path | None, typer.Option(help="folder for checkpoints; default: .cache")] = None,
 ) -> None:
     """Fine-tune the model with TRL, loss on the answers only (params: finetune_model, seed).
 
     Before training it checks the masks of every row: the end of the turn is learned, the prompt is not, no token is
-    lost. A run that was killed goes on from its last checkpoint. masked_row.txt shows one row as the loss sees it.
+    lost. A killed run resumes from its last checkpoint. masked_row.txt shows one row as the loss sees it.
+
+    A share of the pairs is held out (holdout_share). The weights with the lowest loss on them are saved: those of some
+    step, or the base model's if no step lowers it. The metrics and the last log line say which were kept.
     """
     params = load_params(params_path)
     pairs = read_rows(examples, Example)
@@ -47,18 +58,19 @@ def main(
             base, pairs, params.finetune_model, seed=params.seed, destination=out, checkpoints=checkpoints
         )
         with replaced_folder(data) as folder:
-            write_text(folder / "loss.csv", _loss_csv(result.curve))
+            write_text(folder / "loss.csv", _csv(LossPoint, result.curve))
+            write_text(folder / "scores.csv", _csv(ScorePoint, result.scores))
             write_text(folder / "masked_row.txt", result.masked_row + "\n")
             write_rows(folder / "dropped.parquet", result.dropped, Dropped)
         _record(run, result, rows_in=len(pairs))
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def _loss_csv(curve: list[LossPoint]) -> str:
+def _csv(record: type[LossPoint] | type[ScorePoint], points: Sequence[LossPoint | ScorePoint]) -> str:
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, [spec.name for spec in dataclasses.fields(LossPoint)], lineterminator="\n")
+    writer = csv.DictWriter(buffer, [spec.name for spec in dataclasses.fields(record)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(dataclasses.asdict(point) for point in curve)
+    writer.writerows(dataclasses.asdict(point) for point in points)
     return buffer.getvalue()
 
 
@@ -66,20 +78,28 @@ def _record(run: StageRun, result: TrainingResult, *, rows_in: int) -> None:
     counts = Counter(row.reason for row in result.dropped)
     run.rows(
         rows_in=rows_in,
-        rows_out=result.num_examples,
+        rows_out=result.num_examples + result.num_holdout,
         dropped={reason.value: counts[reason.value] for reason in DropReason},
     )
     run.record(
-        first_loss=result.curve[0].loss,
-        last_loss=result.curve[-1].loss,
+        num_train=result.num_examples,
+        num_holdout=result.num_holdout,
+        kept=result.kept,
+        score=result.score_name,
+        score_base=result.score_at(0),
+        score_last=result.score_at(result.num_steps),
+        score_kept=result.score_at(result.kept_step),
+        train_loss=[round(loss, 6) for loss in result.epoch_losses],
         num_steps=result.num_steps,
+        num_warmup_steps=result.num_warmup,
         resumed_from_step=result.resumed_from_step,
         num_sequences=result.num_sequences,
         num_supervised_tokens=result.num_supervised_tokens,
         tokens=result.curve[-1].tokens,
         tokens_per_second=result.tokens_per_second,
         train_seconds=result.train_seconds,
-        share_weights_changed=result.share_weights_changed,
+        share_weights_changed=result.change.saved,
+        share_weights_changed_in_bfloat16=result.change.bfloat16,
         precision=dataclasses.asdict(result.precision),
     )
 

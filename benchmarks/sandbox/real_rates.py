@@ -68,7 +68,7 @@ def sets(folders: Sequence[Path], responses: Sequence[Path]) -> Iterator[tuple[s
     """
     yield "exemplars", real_programs.exemplar_programs() * 5
     for benchmark in real_programs.find_benchmarks():
-        yield f"references of {benchmark.title}", real_programs.reference_programs(benchmark)
+        yield f"references of {benchmark.info.name}", real_programs.reference_programs(benchmark)
     for path in responses:
         yield f"answers in {path}", real_programs.response_programs(path)
     for folder in folders:

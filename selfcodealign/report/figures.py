@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from selfcodealign.report import charts, facts
 from selfcodealign.report.charts import Bar, Cell, IntervalBar
@@ -137,10 +138,11 @@ def loss_figure(inputs: ReportInputs) -> Figure | None:
     series = [(float(point.step), point.loss) for point in inputs.loss]
     draw = partial(charts.line, series, x_name="optimizer step", y_name="loss", title="Training loss", desc=desc)
     values = inputs.stages.get("finetune_model", {})
-    caption = f"From {first.loss:.3f} to {last.loss:.3f} in {last.step:,} steps, loss on the answers only."
-    examples = facts.figure(values, "rows_out")
+    caption = f"{last.step:,} steps, loss on the answers only; each step has other pairs."
+    examples = facts.figure(values, "num_train") or facts.figure(values, "rows_out")
     if examples:
         caption += f" {whole(examples)} pairs."
+    caption += _kept_weights(values)
     return Figure(
         title="Training loss",
         drawings=_drawings(draw, FULL),
@@ -148,6 +150,16 @@ def loss_figure(inputs: ReportInputs) -> Figure | None:
         rows=[(whole(point.step), decimal(point.loss, 4), whole(point.tokens)) for point in inputs.loss],
         caption=caption,
     )
+
+
+def _kept_weights(values: Mapping[str, Any]) -> str:
+    """Which weights of a training were saved, as a sentence; empty for metrics that do not say."""
+    before, kept = facts.figure(values, "score_base"), facts.figure(values, "score_kept")
+    if before is None or kept is None:
+        return ""
+    if values.get("kept") == "base":
+        return f" Kept: the base model, because no step lowered its held-out loss of {before:.3f}."
+    return f" Kept: {values.get('kept')}; held-out loss {before:.3f} before, {kept:.3f} after."
 
 
 def score_figure(scores: Sequence[Score]) -> Figure | None:

@@ -1,5 +1,6 @@
-"""Progress of a training; imported only where transformers is at hand."""
+"""Progress and scoring of a training; imported only where transformers is at hand."""
 
+import logging
 import math
 from contextlib import ExitStack
 from typing import Any
@@ -8,6 +9,9 @@ from transformers import TrainerCallback
 
 from selfcodealign.errors import InputError
 from selfcodealign.progress import Progress, progress
+from selfcodealign.training.scoring import BestWeights, ScorePoint, Scorer, score_history
+
+logger = logging.getLogger(__name__)
 
 
 class ProgressCallback(TrainerCallback):
@@ -38,3 +42,44 @@ class ProgressCallback(TrainerCallback):
             )
         if self._bar is not None:
             self._bar.advance(note=f"loss {entry['loss']:.3f}")
+
+
+class ScoringCallback(TrainerCallback):
+    """Scores the model before training and after some steps, and keeps the best weights.
+
+    The scores go into the trainer's log, which its checkpoints store: a resumed run has those of the run before.
+    """
+
+    def __init__(self, scorer: Scorer, tokenizer: Any, best: BestWeights, steps: frozenset[int]) -> None:
+        """Take what is scored and when.
+
+        Args:
+            scorer: scores the model.
+            tokenizer: of the model.
+            best: keeps the weights with the best score.
+            steps: optimizer steps after which the model is scored.
+        """
+        self._scorer = scorer
+        self._tokenizer = tokenizer
+        self._best = best
+        self._steps = steps
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Score the base model, unless an earlier run has."""
+        if not score_history(state.log_history, self._scorer.name):
+            self._score(state, kwargs["model"])
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Score the model if it is its turn."""
+        if state.global_step in self._steps:
+            self._score(state, kwargs["model"])
+
+    def _score(self, state: Any, model: Any) -> None:
+        was_training = model.training
+        model.eval()
+        point = ScorePoint(int(state.global_step), self._scorer.score(model, self._tokenizer))
+        model.train(was_training)
+        state.log_history.append({"step": point.step, self._scorer.name: point.score})
+        is_best = self._best.offer(model, point)
+        note = "" if point.step == 0 else ", the best so far" if is_best else ", not better"
+        logger.info("step %d: %s %.4f%s", point.step, self._scorer.name, point.score, note)

@@ -11,6 +11,11 @@ from selfcodealign.params import FinetuneModel
 from selfcodealign.records import Example, row_id
 
 STATE_FILE = "trainer_state.json"
+# Settings that change neither the data nor the losses, only memory, speed, what is stored and what is saved at the end:
+# a run that is repeated with others of these continues from its checkpoints, as the out-of-memory message promises.
+UNRELATED_TO_LOSS = frozenset(
+    {"min_examples", "eval_steps", "micro_batch_size", "gradient_checkpointing", "save_steps", "save_dtype"}
+)
 
 
 def checkpoint_folder(
@@ -18,19 +23,24 @@ def checkpoint_folder(
 ) -> Path:
     """The folder for the checkpoints of exactly this training.
 
-    Its name is a digest of all that decides the result (model, data, settings, seed, library versions), so that a rerun
-    after `kill -9` finds its own checkpoints and never another run's.
+    Its name is a digest of all that decides the loss curve (model, data, settings, seed, library versions), so that a
+    rerun after `kill -9` finds its own checkpoints and never another run's.
 
     Args:
         cache: the folder for caches, outside what DVC removes before a stage runs.
         card: of the model that is trained.
         examples: the pairs, in order.
-        settings: all settings of the training.
+        settings: all settings of the training; those of `UNRELATED_TO_LOSS` are not in the digest.
         seed: the run's seed.
     """
     pairs = [[example.id, *([turn.role, turn.content] for turn in example.messages)] for example in examples]
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "trl")]
-    fingerprint = row_id("checkpoints", card.sha256, json.dumps(pairs), settings.model_dump_json(), seed, *libraries)
+    deciding = {
+        **settings.model_dump(exclude=set(UNRELATED_TO_LOSS)),
+        "learning_rate": settings.peak_learning_rate,
+        "max_grad_norm": max(settings.max_grad_norm or 0.0, 0.0),
+    }
+    fingerprint = row_id("checkpoints", card.sha256, json.dumps(pairs), json.dumps(deciding), seed, *libraries)
     return cache / "checkpoints" / fingerprint
 
 

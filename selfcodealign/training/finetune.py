@@ -21,11 +21,16 @@ from selfcodealign.models import (
 from selfcodealign.params import FinetuneModel
 from selfcodealign.records import Dropped, Example
 from selfcodealign.training.checkpoints import last_whole_checkpoint
-from selfcodealign.training.curve import LossPoint, loss_curve
+from selfcodealign.training.curve import LossPoint, epoch_losses, loss_curve
+from selfcodealign.training.holdout import split_holdout
+from selfcodealign.training.plan import evaluation_steps
 from selfcodealign.training.preflight import check_prepared_rows
 from selfcodealign.training.rows import TokenRow, tokenise_examples
-from selfcodealign.training.saving import library_versions, save_aligned
+from selfcodealign.training.saving import WeightChange, library_versions, save_base, save_trained
+from selfcodealign.training.scoring import BestWeights, ScorePoint, Scorer, score_history
 from selfcodealign.training.trainer import Precision, build_trainer, choose_precision, load_model
+
+HOLDOUT_LOSS = "holdout_loss"
 
 logger = logging.getLogger(__name__)
 
@@ -36,31 +41,65 @@ class TrainingResult:
 
     Attributes:
         num_examples: pairs trained on.
-        dropped: pairs that were not, each with its reason.
-        curve: one point an optimizer step, those before a restart included.
+        num_holdout: pairs held out.
+        dropped: pairs that were neither, each with its reason.
+        curve: one point per optimizer step, those before a restart included.
+        epoch_losses: mean training loss of each epoch over its supervised tokens.
+        score_name: what the scores are, such as `holdout_loss`.
+        scores: of the base model (step 0) and of the weights after some steps; empty if nothing was scored.
+        kept_step: the step whose weights were saved; 0 if no weights scored better than the base model's, which were
+            saved then.
         num_sequences: rows of the training set after packing.
         num_supervised_tokens: tokens that the loss sees in one pass over the data.
         num_steps: optimizer steps in all.
-        resumed_from_step: the step of the checkpoint that this run went on from; 0 if from none.
-        train_seconds: wall time of the steps of this run.
-        tokens_per_second: prompt and answer tokens read a second in this run; 0 if no step was left to do.
+        num_warmup: optimizer steps in which the learning rate rose.
+        resumed_from_step: the step of the checkpoint that this run resumed from; 0 if from none.
+        train_seconds: wall time of the steps of this run, scoring included.
+        tokens_per_second: prompt and answer tokens trained on per second in this run; 0 if no step was left to do.
         masked_row: one row as text, what the loss sees between `<<` and `>>`.
-        share_weights_changed: share of weights that differ from the base model's in bfloat16.
+        change: shares of the saved weights that differ from the base model's.
         precision: device and number formats.
     """
 
     num_examples: int
+    num_holdout: int
     dropped: list[Dropped]
     curve: list[LossPoint]
+    epoch_losses: list[float]
+    score_name: str
+    scores: list[ScorePoint]
+    kept_step: int
     num_sequences: int
     num_supervised_tokens: int
     num_steps: int
+    num_warmup: int
     resumed_from_step: int
     train_seconds: float
     tokens_per_second: float
     masked_row: str
-    share_weights_changed: float
+    change: WeightChange
     precision: Precision
+
+    @property
+    def kept(self) -> str:
+        """Which weights were saved: `base` or `step N`."""
+        return f"step {self.kept_step}" if self.kept_step else "base"
+
+    @property
+    def outcome(self) -> str:
+        """Which weights were saved and why, in one line."""
+        if not self.scores:
+            return f"kept {self.kept}, the last one: nothing was held out to compare it with the base model"
+        before = f"{self.score_name} {self.score_at(0):.4f} of the base model"
+        if self.kept_step == 0:
+            return f"kept the base model: {before}, {self.score_at(self.num_steps):.4f} after the last step"
+        return (
+            f"kept {self.kept} of {self.num_steps}: {before}, {self.score_at(self.kept_step):.4f} of the kept weights"
+        )
+
+    def score_at(self, step: int) -> float | None:
+        """The score after a step; None if there is none."""
+        return next((point.score for point in self.scores if point.step == step), None)
 
 
 def finetune_model(
@@ -71,69 +110,159 @@ def finetune_model(
     seed: int,
     destination: Path,
     checkpoints: Path,
+    scorer: Scorer | None = None,
 ) -> TrainingResult:
-    """Fine-tune a model on training pairs, with the loss on the answers only.
+    """Fine-tune a model on training pairs, with the loss on the answers only, and save the weights that score best.
 
-    One process on one device: a GPU if there is one, else the CPU. A run that was killed goes on from its last whole
-    checkpoint when it is called again with the same `checkpoints`; the caller removes that folder when all is done.
+    One process on one device: a GPU if there is one, else the CPU. A killed run resumes from its last whole checkpoint
+    when it is called again with the same `checkpoints`; the caller removes that folder when all is done.
+
+    The model is scored before training, at the end of each epoch (or every `eval_steps`) and at the end. The weights
+    with the best score are saved; if none scores better than the base model, the base model is saved. Without held-out
+    pairs and a scorer the last weights are.
 
     Args:
         base: the model folder to start from, with its card.
         examples: the training pairs.
         settings: hyper-parameters.
-        seed: of data order, dropout and adapter initialisation.
-        destination: the model folder to make: bf16 safetensors, tokenizer with chat template, card, settings.
+        seed: of the held-out pairs, data order, dropout and adapter initialization.
+        destination: the model folder to make: safetensors, tokenizer with chat template, card, settings.
         checkpoints: folder for the checkpoints of exactly this training (`checkpoint_folder`).
+        scorer: replaces the held-out loss.
 
     Returns:
-        Counts, the loss curve, and one masked row for people.
+        Counts, losses, scores, which weights were saved, and one masked row for human readers.
 
     Raises:
-        InputError: too few usable pairs, settings that contradict each other or the model, a wrong mask, a loss that is
-            not finite, no memory or no space.
+        InputError: too few usable pairs, a setting that contradicts the model, a wrong mask, a loss that is not finite,
+            no memory or no space.
 
-    Source: SelfCodeAlign (arXiv 2410.24198), section 3 and appendix: completion-only loss, Adafactor, linear decay.
+    Source: SelfCodeAlign (arXiv 2410.24198), section 3 and appendix: completion-only loss, Adafactor, linear decay. The
+    reference keeps the last weights; early stopping on held-out data is the published cure for small data sets.
     """
+    with quiet_transformers(), ExitStack() as stack:
+        setup = _set_up(base, examples, settings, seed, checkpoints)
+        trainer = setup.trainer
+        scorer = scorer or _holdout_loss(setup)
+        best = _add_scoring(setup, scorer, settings.eval_steps, checkpoints) if scorer else None
+        resume_from = last_whole_checkpoint(checkpoints)
+        seconds = _train(trainer, resume_from, stack)
+        kept_step = _restore_best(trainer, best)
+        change = _save(setup, base, settings, seed, kept_step, destination)
+    curve = loss_curve(trainer.state.log_history, trainer.steps_per_epoch)
+    resumed_from_step = _step_of(resume_from)
+    result = TrainingResult(
+        num_examples=len(setup.rows),
+        num_holdout=len(setup.held_out),
+        dropped=setup.dropped,
+        curve=curve,
+        epoch_losses=epoch_losses(curve, trainer.steps_per_epoch),
+        score_name=scorer.name if scorer else "",
+        scores=score_history(trainer.state.log_history, scorer.name) if scorer else [],
+        kept_step=kept_step,
+        num_sequences=len(trainer.train_dataset),
+        num_supervised_tokens=sum(row.num_supervised for row in setup.rows),
+        num_steps=int(trainer.state.global_step),
+        num_warmup=trainer.num_warmup,
+        resumed_from_step=resumed_from_step,
+        train_seconds=round(seconds, 2),
+        tokens_per_second=round(_tokens_since(curve, resumed_from_step) / max(seconds, 1e-9), 1),
+        masked_row=setup.masked_row,
+        change=change,
+        precision=setup.precision,
+    )
+    logger.info("finetune_model: %s", result.outcome)
+    return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setup:
+    """A training that is ready to start."""
+
+    card: ModelCard
+    tokenizer: Any
+    end_token: int
+    template_added: bool
+    rows: list[TokenRow]
+    held_out: list[TokenRow]
+    dropped: list[Dropped]
+    precision: Precision
+    trainer: Any
+    masked_row: str
+
+
+def _set_up(base: Path, examples: Sequence[Example], settings: FinetuneModel, seed: int, checkpoints: Path) -> _Setup:
+    """Read, check and split the pairs, and load the model."""
     card = read_card(base)
     if card.context_length and settings.max_length > card.context_length:
         raise InputError(
             f"finetune_model.max_length = {settings.max_length} is over the {card.context_length} tokens that"
             f" {card.name} can attend to; lower it"
         )
-    with quiet_transformers(), ExitStack() as stack:
-        tokenizer, end_token, template_added = _load_tokenizer(base)
-        rows, dropped = tokenise_examples(examples, tokenizer, max_length=settings.max_length, end_token=end_token)
-        _check_enough(rows, dropped, settings.min_examples)
-        precision = choose_precision(settings.method)
-        model = load_model(base, settings, precision)
-        trainer = build_trainer(model, tokenizer, rows, settings, precision=precision, seed=seed, folder=checkpoints)
-        masked_row = check_prepared_rows(trainer.train_dataset, rows, tokenizer, end_token=end_token)
-        resume_from = last_whole_checkpoint(checkpoints)
-        seconds = _train(trainer, resume_from, stack)
-        curve = loss_curve(trainer.state.log_history)
-        resumed_from_step = _step_of(resume_from)
-        changed = save_aligned(
-            trainer.model,
-            tokenizer,
-            base=base,
-            base_card=card,
-            settings=_resolved(settings, card, precision, seed, trainer, end_token, template_added),
-            end_token=end_token,
-            destination=destination,
-        )
-    return TrainingResult(
-        num_examples=len(rows),
+    tokenizer, end_token, template_added = _load_tokenizer(base)
+    usable, dropped = tokenise_examples(examples, tokenizer, max_length=settings.max_length, end_token=end_token)
+    _check_enough(usable, dropped, settings.min_examples)
+    rows, held_out = split_holdout(usable, examples, settings.holdout_share, seed)
+    precision = choose_precision(settings.method)
+    model = load_model(base, settings, precision)
+    trainer = build_trainer(model, tokenizer, rows, settings, precision=precision, seed=seed, folder=checkpoints)
+    return _Setup(
+        card=card,
+        tokenizer=tokenizer,
+        end_token=end_token,
+        template_added=template_added,
+        rows=rows,
+        held_out=held_out,
         dropped=dropped,
-        curve=curve,
-        num_sequences=len(trainer.train_dataset),
-        num_supervised_tokens=sum(row.num_supervised for row in rows),
-        num_steps=int(trainer.state.global_step),
-        resumed_from_step=resumed_from_step,
-        train_seconds=round(seconds, 2),
-        tokens_per_second=round(_tokens_since(curve, resumed_from_step) / max(seconds, 1e-9), 1),
-        masked_row=masked_row,
-        share_weights_changed=round(changed, 6),
         precision=precision,
+        trainer=trainer,
+        masked_row=check_prepared_rows(trainer.train_dataset, rows, tokenizer, end_token=end_token),
+    )
+
+
+def _holdout_loss(setup: _Setup) -> Scorer | None:
+    """The default scorer; None without held-out pairs."""
+    if not setup.held_out:
+        return None
+    rows = [{"input_ids": row.input_ids, "labels": row.labels} for row in setup.held_out]
+    return Scorer(name=HOLDOUT_LOSS, score=lambda model, tokenizer: float(setup.trainer.mean_loss(rows)))
+
+
+def _add_scoring(setup: _Setup, scorer: Scorer, eval_steps: int | None, checkpoints: Path) -> BestWeights:
+    from selfcodealign.training.callback import ScoringCallback
+
+    trainer = setup.trainer
+    best = BestWeights(checkpoints, scorer)
+    steps = evaluation_steps(len(trainer.plan), trainer.steps_per_epoch, eval_steps)
+    trainer.add_callback(ScoringCallback(scorer, setup.tokenizer, best, steps))
+    return best
+
+
+def _restore_best(trainer: Any, best: BestWeights | None) -> int:
+    """Put the best weights into the trainer's model; returns their step, 0 for the base model's."""
+    last_step = int(trainer.state.global_step)
+    if best is None or best.best is None:
+        return last_step
+    if best.best.step not in {0, last_step}:
+        best.restore(trainer.model)
+    return best.best.step
+
+
+def _save(
+    setup: _Setup, base: Path, settings: FinetuneModel, seed: int, kept_step: int, destination: Path
+) -> WeightChange:
+    resolved = _resolved(setup, settings, seed, kept_step)
+    if kept_step == 0:
+        return save_base(base, setup.card, resolved, destination)
+    return save_trained(
+        setup.trainer.model,
+        setup.tokenizer,
+        base=base,
+        base_card=setup.card,
+        settings=resolved,
+        dtype=settings.save_dtype,
+        end_token=setup.end_token,
+        destination=destination,
     )
 
 
@@ -166,7 +295,7 @@ def _train(trainer: Any, resume_from: Path | None, stack: ExitStack) -> float:
 
     trainer.add_callback(ProgressCallback(stack))
     if resume_from is not None:
-        logger.info("finetune_model: going on from %s", resume_from.name)
+        logger.info("finetune_model: resuming from %s", resume_from.name)
     started = time.monotonic()
     try:
         trainer.train(resume_from_checkpoint=str(resume_from) if resume_from else None)
@@ -192,25 +321,21 @@ def _tokens_since(curve: Sequence[LossPoint], step: int) -> int:
     return (curve[-1].tokens if curve else 0) - before
 
 
-def _resolved(
-    settings: FinetuneModel,
-    card: ModelCard,
-    precision: Precision,
-    seed: int,
-    trainer: Any,
-    end_token: int,
-    template_added: bool,
-) -> dict[str, Any]:
+def _resolved(setup: _Setup, settings: FinetuneModel, seed: int, kept_step: int) -> dict[str, Any]:
     """Everything that was set or chosen, as it goes into `training_settings.json`."""
+    trainer = setup.trainer
     return {
         **settings.model_dump(),
+        "learning_rate": settings.peak_learning_rate,
         "seed": seed,
-        "base": dataclasses.asdict(card),
-        "precision": dataclasses.asdict(precision),
-        "gradient_accumulation_steps": trainer.args.gradient_accumulation_steps,
-        "num_steps": int(trainer.state.max_steps),
-        "warmup_steps": int(trainer.args.warmup_steps),
-        "end_of_turn_token": end_token,
-        "chat_template_added": template_added,
+        "base": dataclasses.asdict(setup.card),
+        "precision": dataclasses.asdict(setup.precision),
+        "num_holdout": len(setup.held_out),
+        "num_steps": len(trainer.plan),
+        "steps_per_epoch": trainer.steps_per_epoch,
+        "warmup_steps": trainer.num_warmup,
+        "kept_step": kept_step,
+        "end_of_turn_token": setup.end_token,
+        "chat_template_added": setup.template_added,
         "libraries": library_versions(),
     }

@@ -1,6 +1,6 @@
 """From our settings to TRL's: precision, hyper-parameters, adapters, the trainer itself."""
 
-import math
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from selfcodealign.errors import InputError
 from selfcodealign.params import FinetuneModel
+from selfcodealign.training.plan import plan_steps, steps_per_epoch, warmup_steps
 from selfcodealign.training.rows import TokenRow
 
-SCHEDULERS = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def build_trainer(
     seed: int,
     folder: Path,
 ) -> Any:
-    """TRL's trainer over our rows: it packs, batches, learns and writes checkpoints.
+    """TRL's trainer over our rows: it packs, learns and writes checkpoints; the steps are those of `plan_steps`.
 
     Args:
         model: the base model.
@@ -92,63 +93,52 @@ def build_trainer(
         rows: the pairs as tokens; TRL takes their labels as they are.
         settings: hyper-parameters.
         precision: of `choose_precision`.
-        seed: of data order, dropout and adapter initialisation.
+        seed: of data order, dropout and adapter initialization.
         folder: for checkpoints.
-
-    Raises:
-        InputError: batch_size is no multiple of micro_batch_size, or warmup_share is 1.
     """
     from datasets import Dataset, Features, List, Value
     from transformers import PrinterCallback
-    from trl.trainer.sft_trainer import SFTTrainer
 
-    config = _sft_config(settings, precision=precision, seed=seed, folder=folder)
+    from selfcodealign.training.step_trainer import StepTrainer
+
     tokens = List(Value("int32"))
     columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
-    trainer = SFTTrainer(
+    trainer: Any = StepTrainer(
         model=model,
-        args=config,
+        args=_sft_config(settings, precision=precision, seed=seed, folder=folder),
         train_dataset=Dataset.from_dict(columns, features=Features({"input_ids": tokens, "labels": tokens})),
         processing_class=tokenizer,
         peft_config=_adapters(settings),
     )
     trainer.remove_callback(PrinterCallback)
-    # A share of less than one step is no warm-up: transformers would round it up, and learn nothing in the first step
-    trainer.args.warmup_steps = int(num_optimizer_steps(trainer) * settings.warmup_share)
+    num_rows = len(trainer.train_dataset)
+    plan = plan_steps(num_rows, settings.batch_size, settings.epochs, seed)
+    trainer.plan_training(
+        plan,
+        steps_per_epoch=steps_per_epoch(num_rows, settings.batch_size),
+        num_warmup=warmup_steps(len(plan), settings.warmup_share),
+        scheduler=settings.scheduler,
+        micro_batch_size=settings.micro_batch_size,
+        is_autocast=precision.is_autocast,
+    )
     return trainer
-
-
-def num_optimizer_steps(trainer: Any) -> int:
-    """Optimizer steps of the whole training; the last step of an epoch may have a smaller batch."""
-    batches = len(trainer.get_train_dataloader())
-    accumulation: int = trainer.args.gradient_accumulation_steps
-    epochs: float = trainer.args.num_train_epochs
-    return math.ceil(max(math.ceil(batches / accumulation), 1) * epochs)
 
 
 def _sft_config(settings: FinetuneModel, *, precision: Precision, seed: int, folder: Path) -> Any:
     from trl.trainer.sft_config import SFTConfig
 
-    if settings.batch_size % settings.micro_batch_size:
-        raise InputError(
-            f"finetune_model.batch_size = {settings.batch_size} is no multiple of micro_batch_size ="
-            f" {settings.micro_batch_size}; change one of them"
-        )
-    if settings.warmup_share >= 1.0:
-        raise InputError("finetune_model.warmup_share = 1.0 leaves no step at the full rate; choose less than 1")
-    return SFTConfig(
+    config = SFTConfig(
         output_dir=str(folder),
-        per_device_train_batch_size=settings.micro_batch_size,
-        gradient_accumulation_steps=settings.batch_size // settings.micro_batch_size,
-        num_train_epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
+        per_device_train_batch_size=settings.batch_size,
+        num_train_epochs=1,  # the plan has the steps of all epochs
+        learning_rate=settings.peak_learning_rate,
         optim=settings.optimizer,
-        lr_scheduler_type=SCHEDULERS[settings.scheduler],
+        max_grad_norm=max(settings.max_grad_norm or 0.0, 0.0),
         max_length=settings.max_length,
         packing=settings.packing,
         gradient_checkpointing=settings.gradient_checkpointing,
         use_cpu=precision.device == "cpu",
-        bf16=precision.is_autocast,
+        bf16=False,  # StepTrainer casts by itself
         seed=seed,
         data_seed=seed,
         save_strategy="steps",
@@ -160,6 +150,21 @@ def _sft_config(settings: FinetuneModel, *, precision: Precision, seed: int, fol
         report_to="none",
         dataloader_pin_memory=precision.device == "cuda",
     )
+    use_one_gpu(config)
+    return config
+
+
+def use_one_gpu(config: Any) -> None:
+    """Restrict a trainer's settings to the first of several visible GPUs, and say so.
+
+    Transformers would wrap the model in `nn.DataParallel`, which multiplies the batch by the number of GPUs.
+    """
+    if config.n_gpu > 1:
+        logger.warning(
+            "%d GPUs are visible; training uses the first one, because more would multiply finetune_model.batch_size",
+            config.n_gpu,
+        )
+        config._n_gpu = 1  # as transformers' Trainer itself does for a model that is split over devices
 
 
 def _adapters(settings: FinetuneModel) -> Any:

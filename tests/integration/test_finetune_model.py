@@ -44,13 +44,16 @@ def check_outputs(folder: Path) -> dict[str, Any]:
     metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
     with (folder / "data" / "loss.csv").open(newline="") as file:
         curve = list(csv.DictReader(file))
-    assert list(curve[0]) == ["step", "epoch", "loss", "learning_rate", "tokens"]
+    assert list(curve[0]) == ["step", "epoch", "loss", "learning_rate", "tokens", "num_supervised"]
     assert len(curve) == metrics["num_steps"]
-    assert float(curve[-1]["loss"]) == metrics["last_loss"]
+    assert len(metrics["train_loss"]) == float(curve[-1]["epoch"])
+    with (folder / "data" / "scores.csv").open(newline="") as file:
+        scores = [float(row["score"]) for row in csv.DictReader(file)]
+    assert scores[:1] + scores[-1:] == [metrics[key] for key in ("score_base", "score_last") if scores]
     assert "<<" in (folder / "data" / "masked_row.txt").read_text()
     dropped = read_rows(folder / "data" / "dropped.parquet", Dropped)
     assert len(dropped) == sum(metrics["dropped"].values())
-    assert not list((folder / "cache" / "checkpoints").iterdir())  # nothing to go on from: the stage is done
+    assert not list((folder / "cache" / "checkpoints").iterdir())  # nothing to resume from: the stage is done
     return metrics
 
 
@@ -63,6 +66,24 @@ def test_the_stage_writes_model_curve_masked_row_drops_and_metrics(tmp_path: Pat
     assert (metrics["rows_in"], metrics["rows_out"], metrics["dropped"]["too_long"]) == (6, 5, 1)
     assert "Loading weights" not in done.stderr
     assert done.stdout == ""
+
+
+def test_the_stage_says_which_weights_it_kept(tmp_path: Path) -> None:
+    base = make_model_folder(tmp_path / "base")
+    write_rows(tmp_path / "examples.parquet", make_examples(12), Example)
+    done = run_stage(tmp_path, base)
+    assert done.returncode == 0, done.stderr
+    metrics = check_outputs(tmp_path)
+    assert (metrics["rows_out"], metrics["num_train"], metrics["num_holdout"]) == (12, 11, 1)
+    assert (metrics["kept"], metrics["score"]) == ("step 12", "holdout_loss")
+    assert metrics["score_kept"] == metrics["score_last"] < metrics["score_base"]
+    assert "finetune_model: kept step 12 of 12: holdout_loss" in done.stderr
+
+    done = run_stage(tmp_path, base, learning_rate=10.0)
+    assert done.returncode == 0, done.stderr
+    metrics = check_outputs(tmp_path)
+    assert (metrics["kept"], metrics["share_weights_changed"]) == ("base", 0.0)
+    assert "finetune_model: kept the base model: holdout_loss" in done.stderr
 
 
 def test_too_few_pairs_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
@@ -90,5 +111,5 @@ def test_the_packaged_model_is_trained_for_two_steps_and_loads(tmp_path: Path) -
     assert 0.0 < metrics["share_weights_changed"] <= 1.0
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "aligned")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "aligned")
-    assert model.dtype == torch.bfloat16
+    assert model.dtype == torch.float32
     assert tokenizer.convert_tokens_to_ids("<|im_end|>") in model.generation_config.eos_token_id

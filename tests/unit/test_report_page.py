@@ -173,7 +173,7 @@ def test_every_setting_is_listed_with_its_value_and_meaning(tmp_path: Path) -> N
     shown = read(render(tmp_path)).text
     assert "python.standard_library" in shown
     assert "passes over the pairs" in shown
-    assert f"{PARAMS.finetune_model.learning_rate}" in shown
+    assert f"{PARAMS.finetune_model.warmup_share}" in shown
 
 
 def test_funnel_levels_and_drops_follow_the_metrics(tmp_path: Path) -> None:

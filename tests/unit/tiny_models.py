@@ -88,7 +88,7 @@ def make_example(instruction: str, response: str) -> Example:
         status="passed",
         kept_because="passing",
         response_id="r",
-        instruction_id="i",
+        instruction_id=hashlib.sha256(instruction.encode()).hexdigest()[:20],
         seed_id="s",
         package="p",
         version="1",

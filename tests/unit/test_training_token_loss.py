@@ -1,0 +1,58 @@
+"""The loss over supervised tokens: the same numbers and gradients as torch's, however it is cut into chunks."""
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from selfcodealign.training import token_loss
+from selfcodealign.training.token_loss import has_plain_head, supervised_loss
+
+
+def inputs(tokens: int = 23, width: int = 16, vocabulary: int = 50) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    hidden = torch.randn(tokens, width, generator=generator).requires_grad_()
+    weight = torch.randn(vocabulary, width, generator=generator).requires_grad_()
+    return hidden, weight, torch.randint(0, vocabulary, (tokens,), generator=generator)
+
+
+@pytest.mark.parametrize("chunk", [5, 23, 512])
+def test_loss_and_gradients_are_those_of_cross_entropy(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(token_loss, "CHUNK_TOKENS", chunk)
+    hidden, weight, targets = inputs()
+    expected = cross_entropy(hidden @ weight.T, targets, reduction="sum")
+    expected_grads = torch.autograd.grad(expected / 7, [hidden, weight])
+    loss = supervised_loss(hidden, weight, targets)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    for grad, expected_grad in zip(torch.autograd.grad(loss / 7, [hidden, weight]), expected_grads, strict=True):
+        torch.testing.assert_close(grad, expected_grad, rtol=1e-4, atol=1e-5)
+
+
+def test_in_bfloat16_loss_and_gradients_differ_by_its_precision_alone() -> None:
+    hidden, weight, targets = inputs()
+    exact = supervised_loss(hidden, weight, targets)
+    with torch.autocast("cpu", torch.bfloat16):
+        cast = supervised_loss(hidden, weight, targets)
+    assert cast.dtype == torch.float32
+    assert cast.item() == pytest.approx(exact.item(), rel=1e-2)
+    for rough, fine in zip(
+        torch.autograd.grad(cast, [hidden, weight]), torch.autograd.grad(exact, [hidden, weight]), strict=True
+    ):
+        assert rough.dtype == torch.float32
+        assert float((rough - fine).norm() / fine.norm()) < 2e-2
+
+
+def test_a_frozen_embedding_gets_no_gradient_and_no_tokens_no_loss() -> None:
+    hidden, weight, targets = inputs()
+    supervised_loss(hidden, weight.detach(), targets).backward()
+    assert hidden.grad is not None
+    with torch.no_grad():
+        assert float(supervised_loss(hidden[:0], weight, targets[:0])) == 0.0
+
+
+def test_models_whose_logits_are_scaled_or_capped_are_left_to_trl() -> None:
+    from transformers import Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM
+
+    tiny = {"vocab_size": 20, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 4}
+    assert has_plain_head(LlamaForCausalLM(LlamaConfig(**tiny, **heads)))
+    assert not has_plain_head(Gemma2ForCausalLM(Gemma2Config(**tiny, **heads)))
