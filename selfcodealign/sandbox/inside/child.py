@@ -17,6 +17,7 @@ from selfcodealign.sandbox.inside.seccomp import SyscallFilter
 
 STDERR = 2
 SWALLOWED_CODE = 97
+SWALLOWED = b"an assertion failed"
 TOKEN_BYTES = 16
 # Wall time of all copies that run in the process of a plain program, beside the program's own time, seconds.
 COPIES_S = 5.0
@@ -68,8 +69,8 @@ def child_main(
             _run_plain(program, facts, report_fd, tokens.pop())
             end(0)
         del facts
-    # A failure that is swallowed ends a hardened copy at once: the supervisor sees it by the code.
-    compiled = program.compile(copy, lambda: end(SWALLOWED_CODE))
+    # A failure that is swallowed ends a hardened copy at once, and shows in its pipe if that was in another process.
+    compiled = program.compile(copy, lambda: (os.write(report_fd, SWALLOWED), end(SWALLOWED_CODE)))
     exits, listeners = program.exits(), program.listeners
     del program, job, copy
     _report_if(own_pid, getpid, report_fd, tokens.pop(), compiled.run(listeners), exits)

@@ -12,22 +12,31 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from selfcodealign.sandbox.inside.parts import FUNCTIONS, Parts, called_name
-from selfcodealign.sandbox.inside.sites import Site, call_of, find_sites, touches
+from selfcodealign.sandbox.inside.parts import Parts
+from selfcodealign.sandbox.inside.roles import FUNCTIONS, called_name
+from selfcodealign.sandbox.inside.sites import Site, call_of, find_sites, is_weak, touches
 from selfcodealign.sandbox.inside.syntax import flat
-from selfcodealign.sandbox.inside.wrong import MAKERS, Scrambler, count_leaves, unequal, wrong_expected, wrong_literal
+from selfcodealign.sandbox.inside.wrong import (
+    MAKERS,
+    Scrambler,
+    count_leaves,
+    new_instance,
+    unequal,
+    wrong_expected,
+    wrong_literal,
+)
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 # Methods whose body stays: without them there is no object whose results could be wrong.
 KEPT_METHODS = frozenset(
     {
-        *("__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__", "__del__", "__class_getitem__"),
-        *("__prepare__", "__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__getattribute__"),
+        *("__init__", "__post_init__", "__set_name__", "__del__", "__class_getitem__", "__prepare__"),
+        *("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__getattribute__"),
     }
 )
 # What the interpreter demands of some methods; the texts are expressions.
 DEMANDED = {
-    **dict.fromkeys(("__exit__", "__aexit__"), "None"),
+    **dict.fromkeys(("__exit__", "__aexit__", "__init_subclass__"), "None"),
     **dict.fromkeys(("__str__", "__repr__", "__format__"), "str({make}())"),
     **dict.fromkeys(("__len__", "__length_hint__", "__index__", "__hash__"), "len(str({make}()))"),
     **dict.fromkeys(("__int__", "__trunc__"), "918273645"),
@@ -51,7 +60,8 @@ class Names:
 
     def __init__(self) -> None:
         nonce = os.urandom(8).hex()
-        self.make, self.scramble, self.expect, self.fatal, self.unequal = (f"__{nonce}{kind}__" for kind in "abcde")
+        names = [f"__{nonce}{kind}__" for kind in "abcdef"]
+        self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new = names
 
     def bind(self, breaking: str, on_failure: Callable[[], Any]) -> None:
         """Put what the names stand for into `builtins`.
@@ -69,12 +79,13 @@ class Names:
                 self.expect: wrong_expected,
                 self.fatal: on_failure,
                 self.unequal: unequal,
+                self.new: new_instance,
             }
         )
 
     def unbind(self) -> None:
         """Take the names out of `builtins`."""
-        for name in (self.make, self.scramble, self.expect, self.fatal, self.unequal):
+        for name in (self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new):
             vars(builtins).pop(name, None)
 
 
@@ -89,6 +100,7 @@ class Copies:
 
     Attributes:
         sites: the assertions of the tests.
+        makes_object: those values make an object of the program; not each of them needs to decide how it compares.
         num_leaves: how many values the assertion whose expected value was made wrong last expects, in literals.
     """
 
@@ -100,7 +112,9 @@ class Copies:
         self._undo: list[Callable[[], None]] = []
         self._texts: list[tuple[ast.expr, str]] = []
         self._leaf = -1
+        self._breaks_init = False
         self.num_leaves = 0
+        self.makes_object = False
         self.sites = list(find_sites(tree, parts))
 
     def undo(self) -> None:
@@ -130,8 +144,17 @@ class Copies:
 
     # --- the code broken
 
-    def break_code(self) -> None:
-        """All code under test gives wrong results, and does nothing else."""
+    def break_code(self, *, with_init: bool = False) -> None:
+        """All code under test gives wrong results, and does nothing else.
+
+        Args:
+            with_init: objects are not initialized either; else they are, and then hold wrong values.
+        """
+        self._breaks_init = with_init
+        for block in self._parts.blocks:
+            for index, statement in enumerate(block):
+                if is_weak(statement):
+                    self._put(block, index, ast.copy_location(ast.Pass(), statement))
         for definition in self._parts.code:
             self._break(definition)
         for assignment in self._parts.assignments:
@@ -151,13 +174,16 @@ class Copies:
         for item in definition.body:
             if isinstance(item, ast.ClassDef):
                 self._break_class(item)
-            elif isinstance(item, FUNCTIONS) and item.name not in KEPT_METHODS:
+            elif isinstance(item, FUNCTIONS) and (item.name not in KEPT_METHODS or self._is_broken_init(item)):
                 self._break_function(item, is_sequence=is_sequence)
             elif isinstance(item, (ast.Assign, ast.AnnAssign)) and isinstance(item.value, ast.Lambda):
                 self._break(item.value)
         fields = " ".join(sorted(_fields(definition)))
         decorator = self._expression(f"{self._names.scramble}({fields!r})", definition)
         self._set(definition, "decorator_list", [decorator, *definition.decorator_list])
+
+    def _is_broken_init(self, method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        return self._breaks_init and method.name in {"__init__", "__post_init__"}
 
     def _break_function(self, function: ast.FunctionDef | ast.AsyncFunctionDef, *, is_sequence: bool) -> None:
         first = function.body[0]
@@ -167,6 +193,10 @@ class Copies:
             text = f"raise {ENDLESS[function.name]}"
         elif is_generator:
             text = f"yield {text}"
+        elif function.name in {"__init__", "__post_init__"}:
+            text = "return None"
+        elif function.name == "__new__":
+            text = f"return {self._names.new}({_first_parameter(function)})"
         elif function.name in DEMANDED:
             text = "return " + DEMANDED[function.name].format(make=self._names.make)
         elif function.name == "__getitem__" and is_sequence:
@@ -191,7 +221,7 @@ class Copies:
             Whether the assertion has a form that cannot hold then for an honest result.
         """
         statement = site.statement
-        self._leaf, self.num_leaves = leaf, 0
+        self._leaf, self.num_leaves, self.makes_object = leaf, 0, False
         if isinstance(statement, ast.Assert):
             return self._expect_wrong_in(statement.test, holds=True)
         if isinstance(statement, ast.If):
@@ -339,6 +369,7 @@ class Copies:
             self._is_code(expected.func) or called_name(expected) in CLOSE
         )
         if isinstance(expected, ast.Call) and makes_object and expected.args:
+            self.makes_object = True
             for place, value in enumerate(expected.args):
                 self._make_wrong(value, partial(self._put, expected.args, place))
             return
@@ -422,6 +453,11 @@ def _without_message(statement: ast.stmt) -> ast.stmt:
     if not isinstance(statement, ast.Assert):
         return statement
     return ast.copy_location(ast.Assert(test=statement.test, msg=None), statement)
+
+
+def _first_parameter(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    listed = [*function.args.posonlyargs, *function.args.args]
+    return listed[0].arg if listed else "object"
 
 
 def _last_parameter(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:

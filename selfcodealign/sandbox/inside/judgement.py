@@ -52,7 +52,8 @@ class Facts:
         has_doctests: it runs examples of its docstrings.
         alters_code: the name by which it reaches into code that runs; empty if it names none.
         sites: for each assertion about the code: its number, its line, whether its form cannot hold for a wrong
-            expected value, whether a program that ended has certainly run it, and how many values it expects.
+            expected value, whether a program that ended has certainly run it, and how many values it expects, as a
+            negative number if they make an object of the program.
     """
 
     is_plain: bool
@@ -168,13 +169,18 @@ def _judge_sites(facts: Facts, found: Judgement, *, has_exited: bool) -> Generat
 
 
 def _holds_for_wrong(number: int, num_leaves: int) -> Generator[Copy, str, bool]:
-    """Whether an assertion holds for wrong expected values; of several each may be wrong alone."""
-    if num_leaves < 2:
+    """Whether an assertion holds for wrong expected values; of several each may be wrong alone.
+
+    Those that an object is made of (a negative number of them) need not all decide how it compares: one suffices.
+    """
+    count = min(abs(num_leaves), MAX_LEAVES)
+    if count < 2:
         return (yield Copy("expect", site=number)) in SURVIVED
-    for leaf in range(min(num_leaves, MAX_LEAVES)):
-        if (yield Copy("expect", site=number, leaf=leaf * num_leaves // min(num_leaves, MAX_LEAVES))) in SURVIVED:
-            return True
-    return False
+    for place in range(count):
+        survived = (yield Copy("expect", site=number, leaf=place * abs(num_leaves) // count)) in SURVIVED
+        if survived == (num_leaves > 0):
+            return survived
+    return num_leaves < 0
 
 
 def _spread(sites: list[tuple[int, int, bool, bool, int]]) -> list[tuple[int, int, bool, bool, int]]:

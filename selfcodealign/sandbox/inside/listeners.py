@@ -43,6 +43,8 @@ class Listeners:
         sys.unraisablehook = on_unraisable
         if "unittest" in source:
             self._listen_to_unittest()
+        if "doctest" in source:
+            self._listen_to_doctest()
         if "pytest" in source:
             self._listen_to_pytest()
 
@@ -71,6 +73,12 @@ class Listeners:
             plain(this, *args)
 
         setattr(result, name, add)
+
+    def _listen_to_doctest(self) -> None:
+        import doctest
+
+        for name in ("report_failure", "report_unexpected_exception"):
+            self._listen(doctest.DocTestRunner, name, "failed")
 
     def _listen_to_pytest(self) -> None:
         """A plugin of pytest is told each session's exit status: 0 is well, 5 means that no test was found."""

@@ -72,7 +72,8 @@ class PreparedProgram:
             if site.is_about_code:
                 is_decisive = copies.expect_wrong(site)
                 copies.undo()
-                sites.append((number, site.statement.lineno, is_decisive, site.is_certain, copies.num_leaves))
+                num_leaves = -copies.num_leaves if copies.makes_object else copies.num_leaves
+                sites.append((number, site.statement.lineno, is_decisive, site.is_certain, num_leaves))
         return Facts(
             is_plain=is_plain,
             can_break=copies.can_break,
@@ -167,7 +168,7 @@ def _write(text: str) -> None:
 
 def _edit(copies: Copies, copy: Copy) -> None:
     if copy.kind in {"break", "mute"}:
-        copies.break_code()
+        copies.break_code(with_init=copy.breaking == "nothing")
         if copy.kind == "mute":
             copies.mute()
     elif copy.kind == "harden":

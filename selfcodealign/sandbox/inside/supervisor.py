@@ -20,7 +20,7 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-from selfcodealign.sandbox.inside.child import COPIES_S, SWALLOWED_CODE, TOKEN_BYTES, child_main
+from selfcodealign.sandbox.inside.child import COPIES_S, TOKEN_BYTES, child_main
 from selfcodealign.sandbox.inside.execution import GOOD_ENDS
 from selfcodealign.sandbox.inside.folders import empty_folders
 from selfcodealign.sandbox.inside.frames import encode_frame, read_frame, write_all
@@ -223,6 +223,8 @@ def _status(running: Running, report: Report, ended_by: str, kind: str) -> tuple
         ended_by = "output"
     elif status in GOOD_ENDS and report.last_copy:
         ended_by = ""  # the program itself had ended
+    if kind == "harden" and not report.is_whole:
+        return "swallowed", ""
     if not report.is_whole:
         return "error", "the program wrote to a pipe of the sandbox\n"
     if ended_by:
@@ -234,8 +236,6 @@ def _status(running: Running, report: Report, ended_by: str, kind: str) -> tuple
 
 def _status_by_code(code: int, kind: str) -> tuple[str, str]:
     """What a process that reported no ending has come to."""
-    if kind == "harden" and os.WIFEXITED(code) and os.WEXITSTATUS(code) == SWALLOWED_CODE:
-        return "swallowed", ""
     if kind != "real":
         return "incomplete", ""
     if os.WIFSIGNALED(code):
