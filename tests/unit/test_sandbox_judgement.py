@@ -16,7 +16,7 @@ SITE = (0, 3, True, True, 1)
 
 def facts(**changes: Any) -> Facts:
     fields = {
-        "is_plain": False, "can_break": True, "swallows": False, "rigs": False, "has_doctests": False,
+        "is_plain": False, "can_break": True, "shadows": False, "swallows": False, "rigs": False, "has_doctests": False,
         "alters_code": "", "sites": [SITE],
     }  # fmt: skip
     return Facts(**{**fields, **changes})

@@ -14,10 +14,11 @@ from typing import Any
 
 from selfcodealign.sandbox.inside.parts import Parts
 from selfcodealign.sandbox.inside.roles import FUNCTIONS, called_name
-from selfcodealign.sandbox.inside.sites import Site, call_of, find_sites, is_weak, touches
+from selfcodealign.sandbox.inside.sites import RAISING, Site, call_of, find_sites, is_weak, touches
 from selfcodealign.sandbox.inside.syntax import flat
 from selfcodealign.sandbox.inside.wrong import (
     MAKERS,
+    OtherError,
     Scrambler,
     count_leaves,
     new_instance,
@@ -49,6 +50,7 @@ DEMANDED = {
 ENDLESS = {"__next__": "StopIteration", "__anext__": "StopAsyncIteration"}
 # What a wrong value is compared with, so that an order does not hold: nothing is below the one or above the other.
 LOWEST, HIGHEST = "float('-inf')", "float('inf')"
+BUILTINS = frozenset(dir(builtins))
 CLOSE = frozenset({"isclose", "allclose", "array_equal", "approx"})
 # Assertions that hold for a wrong expected value as well as for the right one.
 UNDECIDED_ASSERTIONS = frozenset({"assertNotEqual", "assertIsNot", "assertNotIn", "assertNotAlmostEqual"})
@@ -60,8 +62,8 @@ class Names:
 
     def __init__(self) -> None:
         nonce = os.urandom(8).hex()
-        names = [f"__{nonce}{kind}__" for kind in "abcdef"]
-        self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new = names
+        names = [f"__{nonce}{kind}__" for kind in "abcdefg"]
+        self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new, self.other = names
 
     def bind(self, breaking: str, on_failure: Callable[[], Any]) -> None:
         """Put what the names stand for into `builtins`.
@@ -80,12 +82,13 @@ class Names:
                 self.fatal: on_failure,
                 self.unequal: unequal,
                 self.new: new_instance,
+                self.other: OtherError,
             }
         )
 
     def unbind(self) -> None:
         """Take the names out of `builtins`."""
-        for name in (self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new):
+        for name in (self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new, self.other):
             vars(builtins).pop(name, None)
 
 
@@ -113,6 +116,8 @@ class Copies:
         self._texts: list[tuple[ast.expr, str]] = []
         self._leaf = -1
         self._breaks_init = False
+        self._bindings: set[str] = set()
+        self._used_twice: set[str] = set()
         self.num_leaves = 0
         self.makes_object = False
         self.sites = list(find_sites(tree, parts))
@@ -144,11 +149,17 @@ class Copies:
 
     # --- the code broken
 
-    def break_code(self, *, with_init: bool = False) -> None:
+    @property
+    def shadows(self) -> bool:
+        """Whether the code defines, beside other code, what the tests take for builtins: `len`, `sorted`, `all`."""
+        return bool(self._parts.names & BUILTINS) and bool(self._parts.names - BUILTINS)
+
+    def break_code(self, *, with_init: bool = False, keep: frozenset[str] = frozenset()) -> None:
         """All code under test gives wrong results, and does nothing else.
 
         Args:
             with_init: objects are not initialized either; else they are, and then hold wrong values.
+            keep: names of definitions that stay as they are.
         """
         self._breaks_init = with_init
         for block in self._parts.blocks:
@@ -156,7 +167,8 @@ class Copies:
                 if is_weak(statement):
                     self._put(block, index, ast.copy_location(ast.Pass(), statement))
         for definition in self._parts.code:
-            self._break(definition)
+            if getattr(definition, "name", "") not in keep:
+                self._break(definition)
         for assignment in self._parts.assignments:
             self._set(assignment, "value", self._expression(f"{self._names.make}()", assignment))
 
@@ -221,20 +233,33 @@ class Copies:
             Whether the assertion has a form that cannot hold then for an honest result.
         """
         statement = site.statement
+        self._bindings.clear()
         self._leaf, self.num_leaves, self.makes_object = leaf, 0, False
+        names = [part.id for part in flat(statement) if isinstance(part, ast.Name)]
+        self._used_twice = {name for name in names if names.count(name) > 1}
         if isinstance(statement, ast.Assert):
             return self._expect_wrong_in(statement.test, holds=True)
         if isinstance(statement, ast.If):
             return self._expect_wrong_in(statement.test, holds=False)
+        if isinstance(statement, (ast.With, ast.AsyncWith)):
+            return self._expect_other_exception(statement)
         call = call_of(statement)
-        if call is None:
-            return False
+        return call is not None and self._expect_wrong_of_call(call)
+
+    def _expect_wrong_of_call(self, call: ast.Call) -> bool:
         name = called_name(call)
         if name in {"assertTrue", "assert_", "assertFalse"} and call.args:
             return self._expect_wrong_in(call.args[0], holds=name != "assertFalse")
         if name in self._parts.test_names:
             return self._expect_wrong_of_helper(call, name)
         return self._expect_wrong_of_assertion(call, name)
+
+    def _expect_other_exception(self, statement: ast.With | ast.AsyncWith) -> bool:
+        for item in statement.items:
+            call = item.context_expr
+            if isinstance(call, ast.Call) and called_name(call) in RAISING and call.args:
+                self._put(call.args, 0, self._expression(self._names.other, call))
+        return True
 
     def _expect_wrong_of_helper(self, call: ast.Call, name: str) -> bool:
         """A helper of the tests is given what is expected: an argument that is not the code's, and that it compares."""
@@ -365,6 +390,8 @@ class Copies:
             self._texts.append((expected, text))
             put(node)
             return
+        if isinstance(expected, ast.Name) and self._make_binding_wrong(expected.id):
+            return
         makes_object = isinstance(expected, ast.Call) and (
             self._is_code(expected.func) or called_name(expected) in CLOSE
         )
@@ -376,6 +403,38 @@ class Copies:
         call = self._expression(f"{self._names.expect}(0)", expected)
         call.args[0] = expected  # type: ignore[attr-defined]
         put(call)
+
+    def _make_binding_wrong(self, name: str) -> bool:
+        """Make a value wrong where a name is bound to it: code under test might read the name.
+
+        Returns:
+            Whether all its bindings are literals, assigned or looped over.
+        """
+        if name in self._bindings:
+            return True
+        if name in self._used_twice:
+            return False  # the code is given it as well: its result would follow
+        found = self._parts.bindings(name)
+        values = [value for binding in found for value in binding]
+        if not all(found) or not values or not all(map(is_literal, values)):
+            return False
+        self._bindings.add(name)
+        for value in values:
+            self._make_wrong(value, partial(self._replace_node, value))
+        return True
+
+    def _replace_node(self, old: ast.expr, new: ast.expr) -> None:
+        """Put a node into the place of another one, wherever that is."""
+        for node in ast.walk(self._tree):
+            for field, value in ast.iter_fields(node):
+                if value is old:
+                    self._set(node, field, new)
+                    return
+                if isinstance(value, list):
+                    for place, item in enumerate(value):
+                        if item is old:
+                            self._put(value, place, new)
+                            return
 
     def _makes_object(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Call) and getattr(node.func, "id", "") in self._parts.classes
@@ -439,6 +498,15 @@ class Copies:
     def _expression(text: str, where: ast.AST) -> ast.expr:
         parsed: ast.expr = _located(ast.parse(text, mode="eval").body, where)
         return parsed
+
+
+def is_literal(node: ast.expr) -> bool:
+    """Whether a node is a literal."""
+    try:
+        ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return True
 
 
 def _located(node: Any, where: ast.AST) -> Any:

@@ -26,9 +26,10 @@ class Copy:
     """A copy of the program to run.
 
     Attributes:
-        kind: `real`; `break`, with broken code; `mute`, the same without the assertions about it; `harden`, in which a
-            failing assertion cannot be swallowed; `expect`, with a wrong expected value; `fail` and `fail_all`, with
-            assertions that fail; `doctest`, with other expected output.
+        kind: `real`; `break`, with broken code; `shadow`, the same except for what shadows builtins; `mute`, the same
+            without the assertions about it; `harden`, in which a failing assertion cannot be swallowed; `expect`, with
+            a wrong expected value; `fail` and `fail_all`, with assertions that fail; `doctest`, with other expected
+            output.
         breaking: for `break` and `mute`: one of `BREAKS`.
         site: for `expect` and `fail`: number of the assertion.
         leaf: for `expect`: which of the expected values is wrong; -1: all.
@@ -47,6 +48,7 @@ class Facts:
     Attributes:
         is_plain: it can touch nothing but its own objects, so that its copies may run in one process.
         can_break: there is code under test.
+        shadows: some of it has the names of builtins, and some has not.
         swallows: a failing assertion might be caught.
         rigs: the code might change what the tests see or do, other than by its results.
         has_doctests: it runs examples of its docstrings.
@@ -58,6 +60,7 @@ class Facts:
 
     is_plain: bool
     can_break: bool
+    shadows: bool
     swallows: bool
     rigs: bool
     has_doctests: bool
@@ -111,6 +114,9 @@ def judge(facts: Facts, *, has_exited: bool) -> Generator[Copy, str, Judgement]:
     if not found.noticed:
         found.status = "vacuous"
         found.note = "the tests also pass when all results of the code are wrong\n"
+        return found
+    if facts.shadows and (yield Copy("shadow", "unequal")) in SURVIVED:
+        found.status, found.note = "vacuous", "the tests pass with broken code that replaces builtins\n"
         return found
     if (yield from _is_idle(facts)):
         found.status, found.note = "vacuous", "no assertion about the code is run, or its failure changes nothing\n"

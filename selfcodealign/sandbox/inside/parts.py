@@ -6,6 +6,7 @@ definitions that `roles` finds. Where the caller knows how much of the source is
 
 import ast
 
+from selfcodealign.sandbox.inside.bindings import find_bindings
 from selfcodealign.sandbox.inside.roles import DEFINITIONS, FUNCTIONS, calls_any, definitions, test_names
 from selfcodealign.sandbox.inside.syntax import flat
 from selfcodealign.sandbox.inside.taint import tainted_names
@@ -30,6 +31,7 @@ class Parts:
         helpers: those of them that are given results of the code, and are not called by the code.
         tainted: names in the tests that hold results of the code, the names of the code among them.
         classes: names of the classes among the code.
+        reads_tests: the code uses a name that the tests bind, so that it may know what they expect.
     """
 
     def __init__(self, tree: ast.Module, num_code_lines: int = 0) -> None:
@@ -42,18 +44,27 @@ class Parts:
         self.code: list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda] = []
         self.blocks: list[list[ast.stmt]] = []
         self.assignments: list[Assignment] = []
+        self._top = tree.body
+        self._outer = {node.name for node in tree.body if isinstance(node, DEFINITIONS)}
         self._collect(tree.body)
         if not self.code:
             self.assignments = _results(tree)
             self.names = _targets(self.assignments)
         self.tainted = tainted_names(self.blocks, self.names, self.helpers)
         self.classes = {node.name for node in self.code if isinstance(node, ast.ClassDef)}
+        self._bindings = find_bindings(self.blocks)
+        used = {part.id for part in flat(*self.code) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+        self.reads_tests = bool(used & self._bindings.keys())
 
     def is_test(self, node: ast.AST) -> bool:
         """Whether a definition belongs to the tests."""
         if self._num_code_lines:
             return getattr(node, "lineno", 0) > self._num_code_lines
         return getattr(node, "name", "") in self.test_names
+
+    def bindings(self, name: str) -> list[list[ast.expr]]:
+        """What the tests bind a name to: a value, or the values of a loop; an empty list for what is not known."""
+        return self._bindings.get(name, [])
 
     def is_code_line(self, statement: ast.stmt) -> bool:
         """Whether a statement stands in what the caller says is the code."""
@@ -79,8 +90,9 @@ class Parts:
             if isinstance(statement, DEFINITIONS):
                 is_method = is_class_body and isinstance(statement, FUNCTIONS)
                 if not is_method and not self.is_test(statement):
-                    self.code.append(statement)
-                    continue
+                    if block is self._top or statement.name not in self._outer:
+                        self.code.append(statement)
+                    continue  # a test that defines the name anew tests its own
             elif (function := _named_lambda(statement)) is not None:
                 self.code.append(function)
                 continue

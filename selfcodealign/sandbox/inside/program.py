@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from selfcodealign.sandbox.inside.copies import Copies, Names
+from selfcodealign.sandbox.inside.copies import BUILTINS, Copies, Names
 from selfcodealign.sandbox.inside.execution import FILENAME, Ending, compiled, execute, parse
 from selfcodealign.sandbox.inside.judgement import Copy, Facts, Judgement, judge
 from selfcodealign.sandbox.inside.listeners import Listeners
@@ -63,7 +63,7 @@ class PreparedProgram:
         tree, copies, parts = self._parsed(), self._copies, self._parts
         syntax = Syntax(tree)
         is_plain = is_pure(syntax)
-        rigs = is_rigged(syntax)
+        rigs = is_rigged(syntax) or parts.reads_tests
         if not is_plain:
             rigs = rigs or not is_pure(Syntax(_code_alone(tree, parts))) or tampers(_tests_alone(parts))
         statements = [node for block in parts.blocks for node in block]
@@ -77,6 +77,7 @@ class PreparedProgram:
         return Facts(
             is_plain=is_plain,
             can_break=copies.can_break,
+            shadows=copies.shadows,
             swallows=not is_plain or any(isinstance(node, SWALLOWING) for node in statements),
             rigs=rigs or any(site.is_about_code and site.is_delicate for site in copies.sites),
             has_doctests="doctest" in self.source and ">>>" in self.source,
@@ -171,6 +172,8 @@ def _edit(copies: Copies, copy: Copy) -> None:
         copies.break_code(with_init=copy.breaking == "nothing")
         if copy.kind == "mute":
             copies.mute()
+    elif copy.kind == "shadow":
+        copies.break_code(keep=BUILTINS)
     elif copy.kind == "harden":
         copies.harden()
     elif copy.kind == "expect":

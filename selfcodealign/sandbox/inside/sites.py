@@ -8,6 +8,7 @@ from selfcodealign.sandbox.inside.parts import Parts
 from selfcodealign.sandbox.inside.roles import FUNCTIONS, called_name
 from selfcodealign.sandbox.inside.syntax import flat
 
+RAISING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "warns", "assertWarns"})
 CONDITIONS = (ast.If, ast.While, ast.Try, ast.TryStar, ast.Match)
 TOLERANT = ("close", "approx", "lmost")
 
@@ -65,6 +66,9 @@ def _subject(statement: ast.stmt, parts: Parts) -> ast.expr | None:
         return statement.test
     if isinstance(statement, ast.If) and not statement.orelse and _fails(statement.body[-1]):
         return statement.test
+    if isinstance(statement, ast.With) and _is_raising(statement):
+        names = [part for part in flat(*statement.body) if isinstance(part, ast.Name)]
+        return ast.Tuple(elts=[*names], ctx=ast.Load())
     call = call_of(statement)
     if call is None or called_name(call) in parts.names:
         return None
@@ -72,13 +76,22 @@ def _subject(statement: ast.stmt, parts: Parts) -> ast.expr | None:
     return call if is_assertion else None
 
 
+def _is_raising(statement: ast.With) -> bool:
+    calls = [item.context_expr for item in statement.items]
+    return any(isinstance(call, ast.Call) and called_name(call) in RAISING and call.args for call in calls)
+
+
 def is_weak(statement: ast.stmt) -> bool:
-    """Whether an assertion takes for its message what was meant to be compared: `assert f(1), 3`."""
+    """Whether an assertion says less than was meant: `assert f(1), 3`, or `assertRaises(E)` without a call."""
     if isinstance(statement, ast.Assert):
         message: ast.expr | None = statement.msg
     else:
         call = call_of(statement)
-        if call is None or called_name(call) not in {"assertTrue", "assertFalse"} or len(call.args) < 2:
+        if call is None:
+            return False
+        if called_name(call) in RAISING and len(call.args) == 1 and isinstance(statement, ast.Expr):
+            return True  # neither a call nor a block that could raise
+        if called_name(call) not in {"assertTrue", "assertFalse"} or len(call.args) < 2:
             return False
         message = call.args[1]
     return isinstance(message, ast.Constant) and not isinstance(message.value, str)

@@ -12,7 +12,9 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 # Far from what tests expect, so that tolerances and ranges do not reach it.
-FAR = 918_273_647  # a prime: no multiple of what results may be reduced by
+# A prime: no multiple of what results may be reduced by.
+FAR = 918_273_645_546_372_819_227
+FAR_IN_ARRAYS = 918_273_647
 WRONG_TEXT = "\0wrong"
 LENGTH = 997  # an unlikely one, for which `list` can still reserve memory
 _numbers = itertools.count(FAR)
@@ -109,7 +111,7 @@ class Wrong:
     __index__ = __len__
 
     def __int__(self) -> int:
-        return FAR
+        return LENGTH
 
     __trunc__ = __round__ = __floor__ = __ceil__ = __int__
 
@@ -203,7 +205,7 @@ def _other_number(value: Any) -> Any:
 
 def _other_array(value: Any) -> Any:
     if value.dtype.kind in "iufc":
-        return value + FAR
+        return value + FAR_IN_ARRAYS
     if value.dtype.kind == "b":
         return ~value
     other = value.astype(object)
@@ -235,6 +237,10 @@ def new_instance(cls: Any) -> Any:
         except TypeError:
             continue
     return unequal()
+
+
+class OtherError(Exception):
+    """An exception that no program raises: what a test of an exception expects in a copy."""
 
 
 class Scrambler:
