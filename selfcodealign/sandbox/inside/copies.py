@@ -14,13 +14,14 @@ from typing import Any
 
 from selfcodealign.sandbox.inside.parts import Parts
 from selfcodealign.sandbox.inside.roles import FUNCTIONS, called_name
-from selfcodealign.sandbox.inside.sites import RAISING, Site, call_of, find_sites, is_weak, touches
+from selfcodealign.sandbox.inside.sites import RAISING, TOLERANT, Site, call_of, find_sites, is_weak, touches
 from selfcodealign.sandbox.inside.syntax import flat
 from selfcodealign.sandbox.inside.wrong import (
     MAKERS,
     OtherError,
     Scrambler,
     count_leaves,
+    near_expected,
     new_instance,
     unequal,
     wrong_expected,
@@ -62,8 +63,8 @@ class Names:
 
     def __init__(self) -> None:
         nonce = os.urandom(8).hex()
-        names = [f"__{nonce}{kind}__" for kind in "abcdefg"]
-        self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new, self.other = names
+        names = [f"__{nonce}{kind}__" for kind in "abcdefgh"]
+        self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new, self.other, self.near = names
 
     def bind(self, breaking: str, on_failure: Callable[[], Any]) -> None:
         """Put what the names stand for into `builtins`.
@@ -83,12 +84,13 @@ class Names:
                 self.unequal: unequal,
                 self.new: new_instance,
                 self.other: OtherError,
+                self.near: near_expected,
             }
         )
 
     def unbind(self) -> None:
         """Take the names out of `builtins`."""
-        for name in (self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new, self.other):
+        for name in (self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new, self.other, self.near):
             vars(builtins).pop(name, None)
 
 
@@ -118,6 +120,7 @@ class Copies:
         self._breaks_init = False
         self._bindings: set[str] = set()
         self._used_twice: set[str] = set()
+        self._near = False
         self.num_leaves = 0
         self.makes_object = False
         self.sites = list(find_sites(tree, parts))
@@ -234,7 +237,7 @@ class Copies:
         """
         statement = site.statement
         self._bindings.clear()
-        self._leaf, self.num_leaves, self.makes_object = leaf, 0, False
+        self._leaf, self.num_leaves, self.makes_object, self._near = leaf, 0, False, False
         names = [part.id for part in flat(statement) if isinstance(part, ast.Name)]
         self._used_twice = {name for name in names if names.count(name) > 1}
         if isinstance(statement, ast.Assert):
@@ -282,6 +285,7 @@ class Copies:
         expected = [(place, value) for place, value in values if not self._is_code(value)]
         if len(values) < 2 or not expected:
             return False
+        self._near = any(part in name for part in TOLERANT)
         self._make_argument_wrong(call, *expected[-1])
         return "qual" in name or "Is" in name or "close" in name
 
@@ -319,6 +323,7 @@ class Copies:
     def _expect_wrong_call(self, call: ast.Call, *, holds: bool) -> bool:
         name = called_name(call)
         if name in CLOSE and len(call.args) >= 2:
+            self._near = True
             place = 0 if self._is_code(call.args[1]) and not self._is_code(call.args[0]) else 1
             self._make_argument_wrong(call, place, call.args[place])
             return holds
@@ -369,6 +374,7 @@ class Copies:
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
                 left_is_code, right_is_code = self._is_code(node.left), self._is_code(node.right)
                 if left_is_code != right_is_code:
+                    self._near = True
                     field = "right" if left_is_code else "left"
                     self._make_wrong(getattr(node, field), partial(self._set, node, field))
                     return True
@@ -381,7 +387,8 @@ class Copies:
         try:
             value = ast.literal_eval(expected)
             first, self.num_leaves = self.num_leaves, self.num_leaves + count_leaves(value)
-            text = repr(wrong_literal(value, (self._leaf in {-1, place} for place in itertools.count(first))))
+            leaves = (self._leaf in {-1, place} for place in itertools.count(first))
+            text = repr(wrong_literal(value, leaves, near=self._near))
             ast.literal_eval(text)  # an infinite number has no literal
             node = self._expression(text, expected)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -392,6 +399,7 @@ class Copies:
             return
         if isinstance(expected, ast.Name) and self._make_binding_wrong(expected.id):
             return
+        self._near = self._near or (isinstance(expected, ast.Call) and called_name(expected) in CLOSE)
         makes_object = isinstance(expected, ast.Call) and (
             self._is_code(expected.func) or called_name(expected) in CLOSE
         )
@@ -400,7 +408,7 @@ class Copies:
             for place, value in enumerate(expected.args):
                 self._make_wrong(value, partial(self._put, expected.args, place))
             return
-        call = self._expression(f"{self._names.expect}(0)", expected)
+        call = self._expression(f"{self._names.near if self._near else self._names.expect}(0)", expected)
         call.args[0] = expected  # type: ignore[attr-defined]
         put(call)
 

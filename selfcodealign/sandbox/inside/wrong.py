@@ -13,7 +13,7 @@ from typing import Any
 
 # Far from what tests expect, so that tolerances and ranges do not reach it.
 # A prime: no multiple of what results may be reduced by.
-FAR = 918_273_645_546_372_819_227
+FAR = 918_273_645_546_527
 FAR_IN_ARRAYS = 918_273_647
 WRONG_TEXT = "\0wrong"
 LENGTH = 997  # an unlikely one, for which `list` can still reserve memory
@@ -168,19 +168,29 @@ def wrong_expected(value: Any) -> Any:
     return unequal()
 
 
-def wrong_literal(value: Any, leaves: Iterator[bool]) -> Any:
+def near_expected(value: Any) -> Any:
+    """A wrong value for an assertion with a tolerance: no sensible tolerance reaches it, a senseless one does."""
+    if isinstance(value, (list, tuple)):
+        return type(value)([near_expected(item) for item in value])
+    return _near_number(value) if _is_finite_number(value) else wrong_expected(value)
+
+
+def wrong_literal(value: Any, leaves: Iterator[bool], *, near: bool = False) -> Any:
     """The same for a value that a literal stands for; the result has a literal, too.
 
     Args:
         value: of the literal.
         leaves: for each value in it that is no container: whether it is to be wrong.
+        near: as `near_expected`.
     """
     if isinstance(value, (list, tuple, set)) and value:
-        return type(value)([wrong_literal(item, leaves) for item in value])
+        return type(value)([wrong_literal(item, leaves, near=near) for item in value])
     if isinstance(value, dict) and value:
-        return {key: wrong_literal(item, leaves) for key, item in value.items()}
+        return {key: wrong_literal(item, leaves, near=near) for key, item in value.items()}
     if not next(leaves):
         return value
+    if near and _is_finite_number(value):
+        return _near_number(value)
     if isinstance(value, (list, tuple, set, dict)):
         return {WRONG_TEXT: WRONG_TEXT} if isinstance(value, dict) else type(value)([WRONG_TEXT])
     change = CHANGES.get(type(value))
@@ -194,6 +204,14 @@ def count_leaves(value: Any) -> int:
     if isinstance(value, dict) and value:
         return sum(map(count_leaves, value.values()))
     return 1
+
+
+def _is_finite_number(value: Any) -> bool:
+    return type(value) is int or (type(value) in (float, complex) and cmath.isfinite(value))
+
+
+def _near_number(value: Any) -> Any:
+    return value + 1 + abs(value) / 2
 
 
 def _other_number(value: Any) -> Any:
