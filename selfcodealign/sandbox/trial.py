@@ -12,6 +12,8 @@ from selfcodealign.sandbox.settings import Status
 COPY_SLOWDOWN = 10.0
 MIN_COPY_S = 2.0
 REAL = Copy("real")
+# Ways in which a program ends that a verdict does not tell apart from others.
+ENDINGS = {"exit_code": Status.ERROR, "unexpected": Status.FAILED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Trial:
         if message["facts"] is not None:
             self._facts = facts_from(message["facts"])
         if message["status"] not in GOOD_ENDS or self._facts is None:
-            status = Status.ERROR if message["status"] == "exit_code" else Status(message["status"])
+            status = ENDINGS.get(message["status"]) or Status(message["status"])
             return self._found(Judgement(status=str(status), line=int(message["line"])))
         if message["judgement"] is not None:
             return self._found(Judgement(**message["judgement"]))

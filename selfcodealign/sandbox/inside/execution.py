@@ -25,8 +25,8 @@ class Ending:
     """How a program ended.
 
     Attributes:
-        status: `done` if it ran to its end, `exited` if it left by `sys.exit`, `exit_code` if with another code than 0;
-            else as in a verdict.
+        status: `done` if it ran to its end, `exited` if it left by `sys.exit`, `exit_code` if with another code than 0,
+            `unexpected` if a test that was expected to fail did not; else as in a verdict.
         note: what belongs on standard error.
         line: of the program, where it failed; 0 if that is not known.
         trail: lines of the program on the way to an exit, outermost first.
@@ -106,7 +106,7 @@ def heard(ending: Ending, listeners: Listeners) -> Ending:
     """What a good ending is worth after what the listeners have noted."""
     if ending.status not in {"done", "exit_code"} or not listeners.failures:
         return ending
-    status = "failed" if "failed" in listeners.failures else "error"
+    status = next(kind for kind in ("failed", "error", "unexpected") if kind in listeners.failures)
     return Ending(status, f"{len(listeners.failures)} failures in threads, finalizers or test runners\n")
 
 

@@ -18,7 +18,7 @@ MAX_LEAVES = 6
 # What tests end with that do not hold; `exit_code` is how a program of its own reports that.
 FAILURES = frozenset({"failed", "exit_code"})
 # A copy that ends like this has not noticed anything, whatever it left out.
-SURVIVED = GOOD_ENDS | {"incomplete"}
+SURVIVED = GOOD_ENDS | {"incomplete", "unexpected"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-RESULT_METHODS = ("addFailure", "addError", "addUnexpectedSuccess")
+RESULT_METHODS = {"addFailure": "failed", "addError": "error", "addUnexpectedSuccess": "unexpected"}
 # Ends of threads that say nothing about the program's results.
 QUIET = (SystemExit, KeyboardInterrupt, GeneratorExit)
 
@@ -17,7 +17,8 @@ class Listeners:
     """Notes failures that the interpreter or a test runner reports.
 
     Attributes:
-        failures: kinds of the failures: `failed` for assertions and tests, `error` for other exceptions.
+        failures: kinds of the failures: `failed` for assertions and tests, `error` for other exceptions, `unexpected`
+            for a test that was expected to fail and did not, which broken code may bring about.
     """
 
     def __init__(self) -> None:
@@ -58,8 +59,8 @@ class Listeners:
         import unittest
 
         result = unittest.TestResult
-        for name in RESULT_METHODS:
-            self._listen(result, name, "error" if name == "addError" else "failed")
+        for name, kind in RESULT_METHODS.items():
+            self._listen(result, name, kind)
         self._listen(result, "addSubTest", "failed", is_failure=lambda args: args[-1] is not None)
 
     def _listen(

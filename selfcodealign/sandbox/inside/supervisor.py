@@ -31,7 +31,7 @@ from selfcodealign.sandbox.inside.seccomp import SyscallFilter
 KILL_TIMEOUT_S = 10.0
 # What a process can report; the supervisor sees the rest.
 STATUSES = frozenset(
-    {"done", "exited", "exit_code", "failed", "error", "syntax", "incomplete", "memory", "sandbox_error"}
+    {"done", "exited", "exit_code", "unexpected", "failed", "error", "syntax", "incomplete", "memory", "sandbox_error"}
 )
 
 
