@@ -266,7 +266,8 @@ def _fault(verdict: Verdict) -> str:
     """Why the verdict of a marked program says nothing; empty if it does."""
     if verdict.status == Status.SANDBOX_ERROR:
         return UnknownReason.SANDBOX_ERROR
-    if verdict.status != Status.PASSED:
+    # The unmarked program has passed; broken with the rest, the markers themselves keep the marked one from it.
+    if verdict.status not in {Status.PASSED, Status.VACUOUS}:
         return UnknownReason.NOT_PASSED_MARKED
     is_cut = len(verdict.stderr.encode("utf-8", "surrogatepass")) >= MARKED_OUTPUT_BYTES
     return UnknownReason.OUTPUT_CUT if is_cut else ""

@@ -78,7 +78,9 @@ def test_a_task_gets_whole_waves_until_one_answer_passes_and_a_rerun_asks_for_no
     assert result.saved["samples_asked"] + result.saved["samples_saved"] == len(TASKS) * SETTINGS.num_samples
 
     with open_sandbox(SANDBOX) as sandbox, open_journal(tmp_path / "verdicts.sqlite") as journal:
-        verdicts, counts = run_journalled(sandbox, [Program(row.id, row.program) for row in result.rows], journal)
+        verdicts, counts = run_journalled(
+            sandbox, [Program.of_code(row.id, row.program, row.code) for row in result.rows], journal
+        )
     assert counts.asked == 0, "a verdict was not journalled, or under another key"
     passed = [row for row, verdict in zip(result.rows, verdicts, strict=True) if verdict.status == Status.PASSED]
     assert len({row.instruction_id for row in passed}) == result.saved["tasks_with_enough_passes"]

@@ -140,5 +140,5 @@ def test_the_sandbox_command_writes_one_row_a_program_in_their_order(folder: Pat
     assert result.exit_code == 0, result.output
     written = [json.loads(line) for line in out.read_text().splitlines()]
     assert [row["id"] for row in written] == ["p0", "p1", "p2", "p3", "p4"]
-    expected = {"id", "status", "seconds", "assertions", "stdout", "stderr", "isolation"}
+    expected = {"id", "status", "seconds", "assertions", "stdout", "stderr", "isolation", "line", "noticed", "missed"}
     assert all(set(row) == expected for row in written)
