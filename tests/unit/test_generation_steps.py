@@ -31,6 +31,7 @@ from selfcodealign.records import Instruction, Seed
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden"
 PARAMS = load_params(ROOT / "params.yaml")
+FEW_SHOT = PARAMS.generate_responses.model_copy(update={"layout": "few_shot"})
 PLAIN = PromptFormat(is_chat=False, stop=("\n### Input",), begin="<s>", tokenizer=None)
 
 SHOT = Exemplar(
@@ -154,7 +155,7 @@ def test_categories_and_difficulties_follow_their_weights():
 
 def test_samples_of_a_task_share_their_prompt_and_differ_in_their_seed():
     ask = Scripted("x")
-    make_responses([task_row(1)], PARAMS.generate_responses, seed=1, prompt_format=PLAIN, ask=ask)
+    make_responses([task_row(1)], FEW_SHOT, seed=1, prompt_format=PLAIN, ask=ask)
     assert len(ask.requests) == PARAMS.generate_responses.num_samples
     assert len({request.prompt for request in ask.requests}) == 1
     assert len({request.seed for request in ask.requests}) == len(ask.requests)
@@ -164,7 +165,7 @@ def test_samples_of_a_task_share_their_prompt_and_differ_in_their_seed():
 def test_answers_and_rejections_are_all_accounted_for():
     ask = Scripted("Fine.\n```python\nx = 1\n```\n### Tests\n```python\nassert x == 1\n```", refused=3)
     tasks = [task_row(n) for n in range(2)]
-    result = make_responses(tasks, PARAMS.generate_responses, seed=1, prompt_format=PLAIN, ask=ask)
+    result = make_responses(tasks, FEW_SHOT, seed=1, prompt_format=PLAIN, ask=ask)
     assert len(result.dropped) == 3
     assert {row.reason for row in result.dropped} == {"prompt_too_long"}
     assert len(result.rows) + len(result.dropped) == len(ask.requests)
@@ -174,7 +175,7 @@ def test_answers_and_rejections_are_all_accounted_for():
 
 def test_an_answer_that_stopped_behind_its_solution_is_continued_with_tests():
     ask = Scripted("Fine.\n```python\nx = 1\n```\n")
-    result = make_responses([task_row(1)], PARAMS.generate_responses, seed=1, prompt_format=PLAIN, ask=ask)
+    result = make_responses([task_row(1)], FEW_SHOT, seed=1, prompt_format=PLAIN, ask=ask)
     assert len(ask.follow_ups) == len(ask.requests) == len(result.rows)
     expected = ask.requests[0].prompt + "Fine.\n```python\nx = 1\n```\n\n### Tests\n```python\n"
     assert ask.follow_ups[0].prompt == expected
@@ -185,7 +186,7 @@ def test_an_answer_that_stopped_behind_its_solution_is_continued_with_tests():
 @pytest.mark.parametrize("text", ["No code.", "```python\nx = 1", "```python\nx = 1\n```\n### Tests\n"])
 def test_other_answers_are_not_continued(text):
     ask = Scripted(text)
-    make_responses([task_row(1)], PARAMS.generate_responses, seed=1, prompt_format=PLAIN, ask=ask)
+    make_responses([task_row(1)], FEW_SHOT, seed=1, prompt_format=PLAIN, ask=ask)
     assert ask.follow_ups == []
 
 
