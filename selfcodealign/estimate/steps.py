@@ -4,9 +4,11 @@ Rates, tokens a row and yields are taken from the metrics of a finished run, a s
 a probe. What nothing has measured is given as an upper bound and marked so.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import comb
 from pathlib import Path
+from typing import Any
 
 from selfcodealign.errors import InputError
 from selfcodealign.estimate.measured import Measured, Rates, measure, read_metrics
@@ -204,17 +206,31 @@ class _Run:
         hours = programs / rate / 3600 if rate else None
         return StepEstimate(step, programs, 0, 0, rows, hours, is_measured=rate is not None)
 
+    def _share_of_samples(self, found: Collection[dict[str, Any]]) -> float | None:
+        """The pass rate at which independent samples solve as many tasks as the measured ones did.
+
+        Passes cluster: an easy task has several, a hard one none. So this is lower than the pass rate itself.
+        """
+        tasks = sum(group.get("tasks", 0) for group in found)
+        solved = sum(group.get("tasks_with_pass", 0) for group in found)
+        generation = read_metrics(self._metrics / "generate_responses.json")
+        num_samples = generation.get("rows_in", 0) / generation["tasks"] if generation.get("tasks") else 0.0
+        if not tasks or not num_samples or solved > tasks:
+            return None
+        return float(1 - (1 - solved / tasks) ** (1 / num_samples))
+
     def selection(self, tasks: int, responses: int, samples: int) -> StepEstimate:
         """The pairs: of the responses with the wanted verdict one a task, or all, and of these what is selected."""
         settings = self._params.select_examples
         passed = responses if self.pass_rate is None else samples * self.pass_rate
         wanted = {"passing": passed, "failing": responses - passed, "all": responses}[settings.keep]
-        if settings.one_per_task and tasks and samples:
-            # Of N samples at least one is wanted, also where waves may end before the last.
-            share = min(1.0, wanted / samples)
-            wanted = tasks * (1 - (1 - share) ** self._params.generate_responses.num_samples)
         metrics = read_metrics(self._metrics / "select_examples.json")
         found = metrics.get("yields", {}).values()
+        if settings.one_per_task and tasks and samples:
+            # Of N samples at least one is wanted, also where waves may end before the last.
+            share = self._share_of_samples(found) if settings.keep == "passing" else None
+            share = min(1.0, wanted / samples) if share is None else share
+            wanted = tasks * (1 - (1 - share) ** self._params.generate_responses.num_samples)
         had = sum(group["tasks_with_pass" if settings.one_per_task else "passed"] for group in found)
         is_measured = settings.keep == "passing" and had > 0 and self.pass_rate is not None
         pairs = wanted * min(1.0, metrics["rows_out"] / had) if is_measured else wanted
