@@ -67,10 +67,10 @@ PROGRAMS: dict[str, tuple[str, int, str]] = {
     ),
     "broken unittest": ("error", 1, UNITTEST.format(body="self.assertEqual(double(None), 3)", run="unittest.main()")),
     "empty unittest": ("vacuous", 0, UNITTEST.format(body="pass", run="unittest.main()")),
-    "pytest.raises": ("passed", 0, DOUBLE + "import pytest\nwith pytest.raises(TypeError):\n    double(None)"),
+    "pytest.raises": ("passed", 1, DOUBLE + "import pytest\nwith pytest.raises(TypeError):\n    double(None)"),
     "pytest.raises, but nothing is raised": (
         "failed",
-        0,
+        1,
         DOUBLE + "import pytest\nwith pytest.raises(TypeError):\n    double(1)",
     ),
     "hypothesis": (
