@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from selfcodealign.cli import app
 from selfcodealign.estimate import Assumed, estimate_run, probe
+from selfcodealign.generation.on_policy import CODE_OPENING
 from selfcodealign.params import load_params
 from selfcodealign.records import Seed, write_rows
 
@@ -18,7 +19,8 @@ pytestmark = [pytest.mark.engine, pytest.mark.sandbox]
 
 ROOT = Path(__file__).parents[2]
 NUM_SEEDS, NUM_SAMPLES = 3, 2
-TESTED = "```python\ndef double(x):\n    return 2 * x\n```\n\n### Tests\n```python\nassert double(%d) == %d\n```\n"
+CODE = "```python\ndef double(x):\n    return 2 * x\n```\n"
+TESTS = "assert double(%d) == %d\n```\n"
 
 
 def seed(number: int) -> Seed:
@@ -27,13 +29,16 @@ def seed(number: int) -> Seed:
 
 
 def answer(body: dict[str, Any], tries: int) -> Act:
-    """By the step's limit of new tokens: concepts, a task, or a response, of which every second one passes."""
-    said = {
-        64: "recursion, sorting\n",
-        192: "Write a function that returns twice the number that it is given, and say why.",
-        320: TESTED % ((2, 4) if body.get("seed", 0) % 2 else (2, 5)),
-    }
-    return Act(events=list(events(body["prompt"], said[body["max_tokens"]])))
+    """By the prompt's end: tests, of which every second one passes; by the step's limit of new tokens: anything else."""
+    if body["prompt"].endswith(CODE_OPENING):
+        said = TESTS % ((2, 4) if body.get("seed", 0) % 2 else (2, 5))
+    else:
+        said = {
+            64: "recursion, sorting\n",
+            192: "Write a function that returns twice the number that it is given, and say why.",
+            512: CODE,
+        }[body["max_tokens"]]
+    return Act(events=list(events(body["prompt"], said)))
 
 
 def test_a_probe_measures_every_step_up_to_validation(
@@ -59,7 +64,7 @@ def test_a_probe_measures_every_step_up_to_validation(
             seeds_path=tmp_path / "seeds.parquet",
             num_seeds=NUM_SEEDS,
         )
-    assert len(server.asked) == NUM_SEEDS * (2 + NUM_SAMPLES)
+    assert len(server.asked) == NUM_SEEDS * (2 + 2 * NUM_SAMPLES)
     metrics = {
         step: json.loads((found / f"{step}.json").read_text()) for step in ("generate_responses", "finetune_model")
     }
