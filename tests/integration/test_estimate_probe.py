@@ -72,7 +72,7 @@ def test_a_probe_measures_every_step_up_to_validation(
     assert metrics["finetune_model"] == json.loads((ROOT / "metrics" / "finetune_model.json").read_text())
     steps = {step.step: step for step in estimate_run(load_params(params), found, Assumed(num_seeds=100))}
     assert all(step.is_measured for step in steps.values())
-    assert steps["generate_responses"].requests == 100 * NUM_SAMPLES
+    assert steps["generate_responses"].requests == 100 * NUM_SAMPLES * 2  # answers, and their tests
     passed = json.loads((found / "validate_responses.json").read_text())["statuses"]["passed"]
     assert steps["validate_responses"].rows == pytest.approx(100 * passed / NUM_SEEDS, abs=1)
 
