@@ -17,7 +17,8 @@ from selfcodealign.generation.prompt_format import PromptFormat
 from selfcodealign.generation.prompts import Messages, tests_opening, tests_prompt
 from selfcodealign.records import Instruction
 
-CODE_OPENING = "```python\n"
+# The tests' code block has begun with this: a small model often writes the solution once more instead.
+TESTS_OPENING = "```python\nassert"
 
 
 def training_messages(instruction: str) -> Messages:
@@ -69,7 +70,7 @@ class OnPolicy:
                 return None
             row = rows[request.id]
             messages = tests_prompt(self._sets[self._set_of(row)], row.instruction, code)
-            prompt = self._format.render(messages, assistant_prefix=CODE_OPENING)
+            prompt = self._format.render(messages, assistant_prefix=TESTS_OPENING)
             continuation = continuation_id(request.id)
             return Request(continuation, prompt, request.seed, request.group, continuation_end)
 
@@ -95,6 +96,6 @@ def parse_on_policy(answer: Answer) -> ParsedResponse | Fault:
     """The parts of an answer that was joined with its tests by `tests_opening`."""
     response, opening, tests = answer.text.rpartition(tests_opening())
     if opening:
-        return parse_parts(response, f"{CODE_OPENING}{tests}", is_cut=answer.finish_reason == "length")
+        return parse_parts(response, f"{TESTS_OPENING}{tests}", is_cut=answer.finish_reason == "length")
     code = answer_code(answer)
     return code if isinstance(code, Fault) else Fault(ParseReason.NO_TEST_CODE)

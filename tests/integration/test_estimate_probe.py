@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from selfcodealign.cli import app
 from selfcodealign.estimate import Assumed, estimate_run, probe
-from selfcodealign.generation.on_policy import CODE_OPENING
+from selfcodealign.generation.on_policy import TESTS_OPENING
 from selfcodealign.params import load_params
 from selfcodealign.records import Seed, write_rows
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.sandbox]
 ROOT = Path(__file__).parents[2]
 NUM_SEEDS, NUM_SAMPLES = 3, 2
 CODE = "```python\ndef double(x):\n    return 2 * x\n```\n"
-TESTS = "assert double(%d) == %d\n```\n"
+TESTS = " double(%d) == %d\n```\n"
 
 
 def seed(number: int) -> Seed:
@@ -29,8 +29,8 @@ def seed(number: int) -> Seed:
 
 
 def answer(body: dict[str, Any], tries: int) -> Act:
-    """By the prompt's end: tests, of which every second one passes; by the step's limit of new tokens: anything else."""
-    if body["prompt"].endswith(CODE_OPENING):
+    """Tests, of which every second one passes, where the prompt has opened them; else by the limit of new tokens."""
+    if body["prompt"].endswith(TESTS_OPENING):
         said = TESTS % ((2, 4) if body.get("seed", 0) % 2 else (2, 5))
     else:
         said = {

@@ -25,7 +25,7 @@ SETTINGS = GenerateResponses(
     layout="on_policy", temperature=0.7, max_new_tokens=64, num_exemplars=1, num_exemplar_sets=2, num_samples=2
 )
 ANSWER = "It doubles.\n```python\ndef double(x):\n    return 2 * x\n```\nThat is all."
-TESTS = "assert double(2) == 4\n```"
+TESTS = " double(2) == 4\n```"
 
 
 def instruction(number: int) -> Instruction:
@@ -74,7 +74,7 @@ def test_an_answer_comes_from_the_bare_task_and_its_tests_from_a_request_with_th
     assert prompts == [bare, bare]
     tests_prompts = [prompt for name, prompt in ask.prompts.items() if name.endswith("+tests")]
     assert len(tests_prompts) == 2
-    assert all("def double" in prompt and prompt.endswith("```python\n") for prompt in tests_prompts)
+    assert all("def double" in prompt and prompt.endswith("```python\nassert") for prompt in tests_prompts)
     assert any(shot.tests.strip() in tests_prompts[0] for shot in load_exemplars())
     assert [row.response for row in result.rows] == [ANSWER, ANSWER]
     assert {row.tests for row in result.rows} == {"assert double(2) == 4"}
@@ -99,7 +99,7 @@ def test_an_answer_without_whole_code_is_dropped_by_reason(chat: PromptFormat, a
 
 
 def test_tests_that_are_cut_off_are_dropped(chat: PromptFormat) -> None:
-    ask = Scripted(answered(ANSWER), answered("assert double(2) == 4", "length"))
+    ask = Scripted(answered(ANSWER), answered(" double(2) == 4", "length"))
     result = make_responses([instruction(1)], SETTINGS, seed=1, prompt_format=chat, ask=ask)
     assert {dropped.reason for dropped in result.dropped} == {"truncated"}
 
