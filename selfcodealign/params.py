@@ -257,8 +257,13 @@ class Workers(Section):
 
 
 class ValidateResponses(Section):
-    """What is measured of the responses that pass."""
+    """By which tests responses are judged, and what is measured of those that pass."""
 
+    tests: Literal["own", "consensus"] = Field(
+        default="own",
+        description="own: each response by the tests it brought (the paper); consensus: by the assertions of all"
+        " responses to its task that several of them pass, where there are at least two",
+    )
     test_strength: bool = Field(
         default=False, description="measure the tests of passing responses: mutants killed and branches taken"
     )

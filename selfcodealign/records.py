@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import types
 import typing
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -195,6 +195,32 @@ class Agreement:
     id: str = column("id of the response")
     num_compared: int = column("other passing responses of the task whose tests ask for names that this one defines")
     num_passed: int = column("those whose tests this response passes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsensusTests:
+    """The tests that a response is judged by instead of its own: assertions that several of its task pass."""
+
+    id: str = column("id of the response")
+    tests: str = column("the agreed assertions, each with its set-up")
+    program: str = column("the response's code with these tests: what runs in the sandbox")
+    num_pooled: int = column("different assertions of the task's responses that were tried")
+    num_agreed: int = column("those that enough responses pass")
+
+
+def with_consensus(responses: Iterable[Response], consensus: Mapping[str, ConsensusTests]) -> list[Response]:
+    """The responses with the tests that they are judged by.
+
+    Args:
+        responses: responses with their own tests.
+        consensus: consensus tests by response id; a response that has none keeps its own.
+    """
+    return [
+        dataclasses.replace(response, tests=found.tests, program=found.program)
+        if (found := consensus.get(response.id))
+        else response
+        for response in responses
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from selfcodealign.params import load_params
 from selfcodealign.records import (
     Agreement,
     Concepts,
+    ConsensusTests,
     Example,
     Instruction,
     Response,
@@ -32,6 +33,7 @@ from selfcodealign.records import (
     Verdict,
     by_id,
     read_rows,
+    with_consensus,
 )
 from selfcodealign.stage import run_stage, stage_run, write_step
 
@@ -47,6 +49,8 @@ def main(
     / "generate_responses/responses.parquet",
     verdicts_path: Annotated[Path, typer.Option("--verdicts", help="What the sandbox saw of each.")] = DATA
     / "validate_responses/verdicts.parquet",
+    consensus_path: Annotated[Path, typer.Option("--consensus", help="Tests that responses were judged by.")] = DATA
+    / "validate_responses/consensus.parquet",
     strengths_path: Annotated[Path, typer.Option("--strengths", help="How strong their tests are.")] = DATA
     / "validate_responses/strength.parquet",
     agreements_path: Annotated[Path, typer.Option("--agreements", help="Whether they pass each other's tests.")] = DATA
@@ -73,7 +77,7 @@ def main(
     """
     params = load_params(params_path)
     section = params.select_examples
-    responses = read_rows(responses_path, Response)
+    responses = with_consensus(read_rows(responses_path, Response), by_id(read_rows(consensus_path, ConsensusTests)))
     verdicts = by_id(read_rows(verdicts_path, Verdict))
     settings = SelectionSettings(**section.model_dump(), seed=params.seed)
     strengths = by_id(read_rows(strengths_path, Strength)) if settings.needs_strength else {}

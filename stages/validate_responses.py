@@ -11,12 +11,24 @@ from selfcodealign.files import replaced_folder
 from selfcodealign.journal import open_journal
 from selfcodealign.params import Params, load_params
 from selfcodealign.progress import progress
-from selfcodealign.records import Agreement, Dropped, Response, Strength, Verdict, read_rows, write_rows
+from selfcodealign.records import (
+    Agreement,
+    ConsensusTests,
+    Dropped,
+    Response,
+    Strength,
+    Verdict,
+    by_id,
+    read_rows,
+    with_consensus,
+    write_rows,
+)
 from selfcodealign.sandbox import (
     Program,
     SandboxSettings,
     Status,
     measure_agreement,
+    measure_consensus,
     measure_strength,
     open_sandbox,
     passing_subjects,
@@ -36,7 +48,9 @@ def main(
     responses_path: Annotated[Path, typer.Option("--responses", help="Responses to run.")] = Path(
         "data/generate_responses/responses.parquet"
     ),
-    out: Annotated[Path, typer.Option(help="Folder for verdicts, dropped, strength and agreement.")] = Path("data")
+    out: Annotated[Path, typer.Option(help="Folder for verdicts, dropped, consensus, strength and agreement.")] = Path(
+        "data"
+    )
     / NAME,
     metrics_path: Annotated[Path, typer.Option("--metrics", help="Counts by status, rate.")] = Path(
         f"metrics/{NAME}.json"
@@ -48,6 +62,9 @@ def main(
     executed. Verdicts are journalled as they arrive: a run that was killed asks only for the rest. Responses that the
     sandbox itself could not judge, after retries, are dropped with the reason `sandbox_error`.
 
+    With `validate_responses.tests` = consensus, the responses of a task are judged by the assertions that several of
+    them pass, whoever wrote them; `consensus.parquet` has these tests.
+
     With `validate_responses.test_strength`, mutants of each passing response are run with its tests, to see how many
     the tests notice, and so is the response with markers in its branches, to see how many the tests take. With
     `validate_responses.agreement`, each passing response is run with the tests of its task's other passing responses.
@@ -55,8 +72,13 @@ def main(
     loaded = load_params(params_path)
     responses = read_rows(responses_path, Response)
     settings = sandbox_settings(loaded.sandbox)
-    programs = [Program.of_code(response.id, response.program, response.code) for response in responses]
     with stage_run(NAME, metrics_path) as run:
+        consensus: list[ConsensusTests] = []
+        if loaded.validate_responses.tests == "consensus":
+            consensus, found = _find_consensus(responses, settings)
+            run.record(consensus=found)
+        responses = with_consensus(responses, by_id(consensus))
+        programs = [Program.of_code(response.id, response.program, response.code) for response in responses]
         with (
             open_sandbox(settings) as sandbox,
             open_journal(cache_folder() / "verdicts.sqlite") as journal,
@@ -74,8 +96,8 @@ def main(
             run.record(isolation=sandbox.isolation, image=sandbox.image_id)
         strengths: list[Strength] = []
         if loaded.validate_responses.test_strength:
-            strengths, found = _measure(responses, verdicts, settings, loaded)
-            run.record(test_strength=found)
+            strengths, measured = _measure(responses, verdicts, settings, loaded)
+            run.record(test_strength=measured)
         agreements: list[Agreement] | None = None
         if loaded.validate_responses.agreement:
             agreements, asked = _agree(responses, verdicts, settings)
@@ -84,6 +106,7 @@ def main(
         with replaced_folder(out) as folder:
             write_rows(folder / "verdicts.parquet", kept, Verdict)
             write_rows(folder / "dropped.parquet", _dropped(responses, verdicts), Dropped)
+            write_rows(folder / "consensus.parquet", consensus, ConsensusTests)
             write_rows(folder / "strength.parquet", strengths, Strength)
             if agreements is not None:
                 write_rows(folder / "agreement.parquet", agreements, Agreement)
@@ -112,6 +135,25 @@ def _measure(
             on_verdict=lambda _: shown.advance(),
         )
     return strengths, summarise_strength(strengths, counts)
+
+
+def _find_consensus(
+    responses: list[Response], settings: SandboxSettings
+) -> tuple[list[ConsensusTests], dict[str, Any]]:
+    with (
+        open_sandbox(settings) as sandbox,
+        open_journal(cache_folder() / "verdicts.sqlite") as journal,
+        progress("answers with their task's assertions") as shown,
+    ):
+        rows, counts = measure_consensus(sandbox, responses, journal, lambda _: shown.advance())
+    judged = {row.id for row in rows}
+    figures = {
+        "tasks": len({response.instruction_id for response in responses}),
+        "tasks_with_consensus": len({row.instruction_id for row in responses if row.id in judged}),
+        "asked": counts.asked,
+        "from_journal": counts.from_journal,
+    }
+    return rows, figures
 
 
 def _agree(

@@ -77,17 +77,17 @@ def _crossed(code: Response, tests: Response) -> str:
 
 
 def _comparable(group: Sequence[Response]) -> Iterator[Crossing]:
-    defined = {response.id: _defined(response.code) for response in group}
+    defined = {response.id: defined_names(response.code) for response in group}
     for tests in group:
         if not tests.program.startswith(tests.code.rstrip()):
             continue
-        wanted = _used(tests.tests) & defined[tests.id]
+        wanted = used_names(tests.tests) & defined[tests.id]
         for code in group:
             if code.id != tests.id and wanted and wanted <= defined[code.id]:
                 yield code, tests
 
 
-def _defined(code: str) -> set[str]:
+def defined_names(code: str) -> set[str]:
     """Names that some code gives to things at its top level."""
     names: set[str] = set()
     for node in _body(code):
@@ -99,7 +99,8 @@ def _defined(code: str) -> set[str]:
     return names
 
 
-def _used(code: str) -> set[str]:
+def used_names(code: str) -> set[str]:
+    """All names that stand in some code, outside of attributes."""
     return {part.id for node in _body(code) for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
