@@ -73,9 +73,12 @@ def main(
     responses = read_rows(responses_path, Response)
     settings = sandbox_settings(loaded.sandbox)
     with stage_run(NAME, metrics_path) as run:
+        started = time.monotonic()
+        num_tried = 0
         consensus: list[ConsensusTests] = []
         if loaded.validate_responses.tests == "consensus":
             consensus, found = _find_consensus(responses, settings)
+            num_tried = found["asked"]
             run.record(consensus=found)
         responses = with_consensus(responses, by_id(consensus))
         programs = [Program.of_code(response.id, response.program, response.code) for response in responses]
@@ -84,7 +87,6 @@ def main(
             open_journal(cache_folder() / "verdicts.sqlite") as journal,
             progress("programs", len({program.source for program in programs})) as shown,
         ):
-            started = time.monotonic()
             passed: Counter[str] = Counter()
 
             def show(verdict: Verdict) -> None:
@@ -118,7 +120,7 @@ def main(
             asked=counts.asked,
             from_journal=counts.from_journal,
             duplicates=counts.duplicates,
-            programs_per_second=round(counts.asked / seconds, 2) if counts.asked else None,
+            programs_per_second=round((num_tried + counts.asked) / seconds, 2) if counts.asked else None,
         )
 
 
@@ -150,6 +152,7 @@ def _find_consensus(
     figures = {
         "tasks": len({response.instruction_id for response in responses}),
         "tasks_with_consensus": len({row.instruction_id for row in responses if row.id in judged}),
+        "programs": counts.asked + counts.from_journal + counts.duplicates,
         "asked": counts.asked,
         "from_journal": counts.from_journal,
     }

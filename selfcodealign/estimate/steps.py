@@ -14,6 +14,7 @@ from selfcodealign.errors import InputError
 from selfcodealign.estimate.measured import Measured, Rates, measure, read_metrics
 from selfcodealign.generation import num_replicas
 from selfcodealign.params import GenerateResponses, Params, Sampling
+from selfcodealign.sandbox import MAX_ASSERTIONS
 
 BENCHMARK_TASKS = {"humaneval_plus": 164, "mbpp_plus": 378}
 # An answer without tests is taken up again once.
@@ -187,8 +188,11 @@ class _Run:
         return Measured(1.0, requests, prompt_tokens, 0.0, requests * max_new_tokens, 0.0, 0.0)
 
     def validation(self, programs: int, samples: int) -> StepEstimate:
-        """The programs of all responses; its rows are those that pass."""
+        """The programs of all responses, those of the consensus included; its rows are the responses that pass."""
         passed = programs if self.pass_rate is None else round(samples * self.pass_rate)
+        if self._params.validate_responses.tests == "consensus":
+            tried, rows_in = self._validated.get("consensus", {}).get("programs", 0), self._validated.get("rows_in", 0)
+            programs = round(programs * (1 + (tried / rows_in if rows_in else MAX_ASSERTIONS)))
         if self._params.generate_responses.stop_after is not None:
             # The sandbox has run them while the model generated.
             return StepEstimate("validate_responses", programs, 0, 0, passed, 0.0, self.pass_rate is not None)

@@ -26,7 +26,7 @@ MIN_SHARE = 0.25
 # A task has consensus tests from so many agreed assertions on: a single one is too easily passed by chance.
 MIN_AGREED = 2
 # Assertions of a task that are run with all its responses; those that several responses brought come first.
-MAX_ASSERTIONS = 16
+MAX_ASSERTIONS = 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,10 @@ def test_yields_tokens_and_rates_of_a_finished_run_carry_over(tmp_path):
     write_metrics(tmp_path, "generate_instructions", rows_in=5, rows_out=4, seconds=10.0, usage=usage(5, 500, 10.0))
     write_metrics(tmp_path, "generate_responses", rows_in=8, rows_out=6, seconds=16.0, usage=usage(12, 1600, 16.0))
     statuses = {"passed": 2, "failed": 4}
-    write_metrics(tmp_path, "validate_responses", programs_per_second=20.0, statuses=statuses)
+    consensus = {"programs": 12}
+    write_metrics(
+        tmp_path, "validate_responses", rows_in=6, programs_per_second=20.0, statuses=statuses, consensus=consensus
+    )
     params = changed("generate_responses", num_samples=10)
     steps = {step.step: step for step in estimate_run(params, tmp_path, Assumed(num_seeds=1000))}
     assert steps["generate_concepts"].output_tokens == 10_000
@@ -59,9 +62,9 @@ def test_yields_tokens_and_rates_of_a_finished_run_carry_over(tmp_path):
     assert responses.requests == 6000  # each second answer was taken up again
     assert (responses.prompt_tokens, responses.output_tokens) == (600_000, 800_000)
     assert responses.hours == pytest.approx(8000 / 3600)
-    assert steps["validate_responses"].requests == 3000
+    assert steps["validate_responses"].requests == 3000 * (1 + 2)  # two of a task's assertions beside its own tests
     assert steps["validate_responses"].rows == 1000
-    assert steps["validate_responses"].hours == pytest.approx(150 / 3600)
+    assert steps["validate_responses"].hours == pytest.approx(450 / 3600)
 
 
 def test_answers_that_came_from_the_journal_are_counted_at_the_cost_of_the_others(tmp_path):
@@ -152,7 +155,7 @@ def test_test_strength_counts_each_mutant_of_the_responses_that_will_pass_and_on
     write_metrics(tmp_path, "validate_responses", statuses={"passed": 5, "failed": 15}, test_strength=found)
     steps = {step.step: step for step in estimate_run(params, tmp_path, Assumed(num_seeds=100))}
     step = steps["validate_responses test_strength"]
-    assert step.requests == 5 * steps["validate_responses"].requests / 4
+    assert step.requests == 5 * steps["generate_responses"].rows / 4
     assert step.hours == pytest.approx(step.requests / 10 / 3600)
 
 
