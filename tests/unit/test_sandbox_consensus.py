@@ -41,9 +41,10 @@ def test_what_is_not_about_the_code_or_does_not_parse_is_no_assertion() -> None:
 
 def test_assertions_that_several_responses_bring_are_tried_first_and_the_number_is_limited() -> None:
     many = "\n".join(f"assert f({n}) == {2 * n}" for n in range(MAX_ASSERTIONS + 5))
-    pool = pooled_assertions([response(many), response("assert f(18) == 36\nassert f(18)==36", name="second")])
+    last = f"assert f({MAX_ASSERTIONS + 4}) == {2 * (MAX_ASSERTIONS + 4)}"
+    pool = pooled_assertions([response(many), response(f"{last}\n{last}", name="second")])
     assert len(pool) == MAX_ASSERTIONS
-    assert pool[0].text == "assert f(18) == 36"
+    assert pool[0].text == last
     assert len(set(pool)) == len(pool)
 
 
