@@ -296,6 +296,11 @@ class SelectExamples(Section):
     balance: Balance | None = Field(
         default=None, description="what max_examples is shared out over in equal parts; null: nothing"
     )
+    preferences_per_task: Count = Field(
+        default=1,
+        description="preference pairs of a task at most (for finetune_model.objective dpo): first its kept answer, then"
+        " other passing ones, each with a failing one of about its length",
+    )
 
 
 # Peak rates where none is set. Full: the reference's rate (3B to 15B); published runs on tuned models use 5e-6 to 1e-5.
