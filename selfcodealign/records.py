@@ -257,6 +257,26 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
+    """A passing and a failing answer to the same task, for training on preferences."""
+
+    id: str = column("content-derived id (chosen response, rejected response)")
+    instruction: str = column("the task")
+    chosen: str = column("the answer that passed, in Markdown")
+    rejected: str = column("an answer that ran and failed, in Markdown")
+    rejected_status: str = column("verdict of the sandbox on the rejected answer: failed or error")
+    category: str = column("function, class or program")
+    difficulty: str = column("easy, medium or hard")
+    chosen_id: str = column("id of the response that passed")
+    rejected_id: str = column("id of the response that failed")
+    instruction_id: str = column("id of the instruction")
+    seed_id: str = column("id of the seed")
+    package: str = column("package that the seed comes from")
+    version: str = column("version of that package")
+    licence: str = column("licence of that package, SPDX expression")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
     """A row that a stage did not keep: nothing leaves the pipeline without a reason."""
 

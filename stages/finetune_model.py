@@ -14,15 +14,17 @@ import typer
 from selfcodealign.files import replaced_folder, write_text
 from selfcodealign.models import read_card
 from selfcodealign.params import load_params
-from selfcodealign.records import Dropped, Example, read_rows, write_rows
+from selfcodealign.records import Dropped, Example, Preference, read_rows, write_rows
 from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
 from selfcodealign.training import (
     DropReason,
     LossPoint,
+    RewardPoint,
     ScorePoint,
     TrainingResult,
     checkpoint_folder,
     finetune_model,
+    mean_rewards,
 )
 
 NAME = "finetune_model"
@@ -31,12 +33,18 @@ NAME = "finetune_model"
 def main(
     params_path: Annotated[Path, typer.Option("--params", help="params file")] = Path("params.yaml"),
     base: Annotated[Path, typer.Option(help="model folder to start from")] = Path("models/base"),
-    examples: Annotated[Path, typer.Option(help="training pairs")] = Path("data/select_examples/examples.parquet"),
+    examples: Annotated[Path, typer.Option(help="training pairs, for objective sft")] = Path(
+        "data/select_examples/examples.parquet"
+    ),
+    preferences: Annotated[Path, typer.Option(help="preference pairs, for objective dpo")] = Path(
+        "data/select_examples/preferences.parquet"
+    ),
     out: Annotated[Path, typer.Option(help="trained model: safetensors, tokenizer, chat template, card")] = Path(
         "models/aligned"
     ),
     data: Annotated[
-        Path, typer.Option(help="folder for loss.csv, scores.csv, masked_row.txt and dropped.parquet")
+        Path,
+        typer.Option(help="folder for loss.csv, scores.csv, rewards.csv (dpo), masked_row.txt and dropped.parquet"),
     ] = Path("data/finetune_model"),
     metrics: Annotated[Path, typer.Option(help="metrics of the stage")] = Path("metrics/finetune_model.json"),
     cache: Annotated[Path | None, typer.Option(help="folder for checkpoints; default: .cache")] = None,
@@ -48,25 +56,44 @@ def main(
 
     A share of the pairs is held out (holdout_share). The weights with the lowest loss on them are saved: those of some
     step, or the base model's if no step lowers it. The metrics and the last log line say which were kept.
+
+    With objective dpo it trains on preference pairs: a passing and a failing answer of the same task.
     """
     params = load_params(params_path)
-    pairs = read_rows(examples, Example)
+    settings = params.finetune_model
+    is_dpo = settings.objective == "dpo"
+    pairs = read_rows(preferences, Preference) if is_dpo else read_rows(examples, Example)
     card = read_card(base)
-    checkpoints = checkpoint_folder(cache or cache_folder(), card, pairs, params.finetune_model, params.seed)
+    checkpoints = checkpoint_folder(cache or cache_folder(), card, pairs, settings, params.seed)
     with stage_run(NAME, metrics) as run:
-        result = finetune_model(
-            base, pairs, params.finetune_model, seed=params.seed, destination=out, checkpoints=checkpoints
-        )
+        result = finetune_model(base, pairs, settings, seed=params.seed, destination=out, checkpoints=checkpoints)
         with replaced_folder(data) as folder:
             write_text(folder / "loss.csv", _csv(LossPoint, result.curve))
             write_text(folder / "scores.csv", _csv(ScorePoint, result.scores))
+            if is_dpo:
+                write_text(folder / "rewards.csv", _csv(RewardPoint, result.rewards))
             write_text(folder / "masked_row.txt", result.masked_row + "\n")
             write_rows(folder / "dropped.parquet", result.dropped, Dropped)
+        run.record(objective=settings.objective)
         _record(run, result, rows_in=len(pairs))
+        if is_dpo:
+            run.record(rewards=_rewards(result))
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
-def _csv(record: type[LossPoint] | type[ScorePoint], points: Sequence[LossPoint | ScorePoint]) -> str:
+def _rewards(result: TrainingResult) -> dict[str, dict[str, float]]:
+    """Rewards at the end: accuracy, margin and changes of log-probability, as means over pairs."""
+    return {
+        "train_last_epoch": mean_rewards(result.last_epoch_rewards),
+        "holdout_last": mean_rewards(result.holdout_rewards_at(result.num_steps)),
+        "holdout_kept": mean_rewards(result.holdout_rewards_at(result.kept_step)),
+    }
+
+
+Point = LossPoint | ScorePoint | RewardPoint
+
+
+def _csv(record: type[Point], points: Sequence[Point]) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, [spec.name for spec in dataclasses.fields(record)], lineterminator="\n")
     writer.writeheader()

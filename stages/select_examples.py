@@ -9,9 +9,11 @@ import typer
 
 from selfcodealign.curation import (
     EXAMPLES_FILE,
+    PREFERENCES_FILE,
     CardFacts,
     SelectionSettings,
     SelectReason,
+    pair_preferences,
     select_examples,
     summarise,
     write_card,
@@ -27,6 +29,7 @@ from selfcodealign.records import (
     ConsensusTests,
     Example,
     Instruction,
+    Preference,
     Response,
     Seed,
     Strength,
@@ -34,6 +37,7 @@ from selfcodealign.records import (
     by_id,
     read_rows,
     with_consensus,
+    write_rows,
 )
 from selfcodealign.stage import run_stage, stage_run, write_step
 
@@ -63,7 +67,8 @@ def main(
     / "filter_seeds/seeds.parquet",
     benchmarks_path: Annotated[Path, typer.Option("--benchmarks", help="Imported benchmarks.")] = DATA
     / "import_benchmarks",
-    out: Annotated[Path, typer.Option(help="Folder of the dataset: examples, dropped, hits, card.")] = DATA / NAME,
+    out: Annotated[Path, typer.Option(help="Folder of the dataset: examples, preferences, dropped, hits, card.")] = DATA
+    / NAME,
     metrics_path: Annotated[Path, typer.Option("--metrics", help="Counts, yields, lengths, hits.")] = Path(
         f"metrics/{NAME}.json"
     ),
@@ -74,6 +79,8 @@ def main(
     task that is not too long, holds no text of an evaluated benchmark, and repeats no other pair; one a task.
     `dropped.parquet` says of every other response why not. `datasets.load_dataset("data/select_examples")` reads the
     pairs; `croissant.json` describes them for machines.
+
+    `preferences.parquet` has kept answers with a failing answer of the same task, for finetune_model.objective dpo.
     """
     params = load_params(params_path)
     section = params.select_examples
@@ -91,6 +98,7 @@ def main(
         selection = select_examples(
             responses, verdicts, instructions, seeds, benchmarks, settings, strengths, agreements, params.workers
         )
+        pairing = pair_preferences(selection, responses, verdicts, instructions, benchmarks, settings, params.workers)
         reasons = Counter(row.reason for row in selection.dropped)
         facts = CardFacts(
             funnel=[
@@ -109,6 +117,7 @@ def main(
         )
         with replaced_folder(out) as folder:
             write_step(run, folder / EXAMPLES_FILE, selection.examples, Example, selection.dropped)
+            write_rows(folder / PREFERENCES_FILE, pairing.preferences, Preference)
             write_hits(folder / "decontamination.jsonl", selection.hits)
             write_card(folder, selection.examples, facts)
             write_croissant(folder, selection.examples)
@@ -117,7 +126,7 @@ def main(
             rows_out=len(selection.examples),
             dropped={reason.value: reasons[reason.value] for reason in SelectReason},
         )
-        run.record(**summarise(selection, responses, verdicts, instructions))
+        run.record(**summarise(selection, responses, verdicts, instructions), preferences=pairing.summary())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,13 @@ from selfcodealign.curation.exact_duplicates import exact_duplicates, whitespace
 from selfcodealign.curation.hits import hit_row, write_hits
 from selfcodealign.curation.lineage import Lineage, Step, format_trace, trace
 from selfcodealign.curation.near_duplicates import near_duplicate_code, near_duplicates
+from selfcodealign.curation.preferences import (
+    PREFERENCES_FILE,
+    Pairing,
+    UnpairedReason,
+    UnusableReason,
+    pair_preferences,
+)
 from selfcodealign.curation.publish import check_published, publish
 from selfcodealign.curation.response_rules import SelectionSettings, SelectReason
 from selfcodealign.curation.selection import Selection, select_examples
@@ -15,17 +22,21 @@ from selfcodealign.curation.summary import summarise
 
 __all__ = [
     "EXAMPLES_FILE",
+    "PREFERENCES_FILE",
     "CardFacts",
     "DecontaminationSettings",
     "Decontaminator",
     "Hit",
     "How",
     "Lineage",
+    "Pairing",
     "SelectReason",
     "Selection",
     "SelectionSettings",
     "SourceState",
     "Step",
+    "UnpairedReason",
+    "UnusableReason",
     "check_published",
     "decontaminate",
     "exact_duplicates",
@@ -35,6 +46,7 @@ __all__ = [
     "matching_rows",
     "near_duplicate_code",
     "near_duplicates",
+    "pair_preferences",
     "publish",
     "select_examples",
     "summarise",

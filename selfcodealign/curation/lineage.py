@@ -17,6 +17,7 @@ MIN_PREFIX = 6
 NUM_SHOWN = 4
 TABLES = (
     ("example", "select_examples/examples.parquet"),
+    ("preference", "select_examples/preferences.parquet"),
     ("response", "generate_responses/responses.parquet"),
     ("instruction", "generate_instructions/instructions.parquet"),
     ("concepts", "generate_concepts/concepts.parquet"),
@@ -28,6 +29,7 @@ STRENGTHS = "validate_responses/strength.parquet"
 AGREEMENTS = "validate_responses/agreement.parquet"
 PARENT_COLUMNS = {
     "example": "response_id",
+    "preference": "chosen_id",
     "response": "instruction_id",
     "instruction": "parent_id",
     "concepts": "seed_id",
@@ -39,7 +41,8 @@ class Step:
     """One station of a row's history.
 
     Attributes:
-        kind: `example`, `response`, `verdict`, `instruction`, `concepts`, `seed`, `source`, `kept` or `dropped`.
+        kind: `example`, `preference`, `response`, `verdict`, `instruction`, `concepts`, `seed`, `source`, `kept` or
+            `dropped`.
         id: id of the row; empty for `source`.
         facts: what is known of it, one short line each.
     """
@@ -68,8 +71,8 @@ def trace(row_id: str, data: Path) -> Lineage:
     """Follow a row back to the source of its seed.
 
     Args:
-        row_id: id of an example, response, instruction, concepts row, seed or dropped row, or the first 6 or more
-            characters of one.
+        row_id: id of an example, preference, response, instruction, concepts row, seed or dropped row, or the first 6
+            or more characters of one.
         data: the pipeline's data folder.
 
     Returns:
@@ -194,6 +197,8 @@ def _agreement(row: Row) -> str:
 def _facts(kind: str, row: Row) -> tuple[str, ...]:
     if kind == "example":
         return (f"kept because {row['kept_because']}",)
+    if kind == "preference":
+        return (f"chosen: {row['chosen_id']}", f"rejected: {row['rejected_id']}, {row['rejected_status']}")
     if kind == "response":
         return (f"sample {row['sample_index']}, {row['output_tokens']} tokens",)
     if kind == "instruction":

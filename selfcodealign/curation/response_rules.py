@@ -53,6 +53,7 @@ class SelectionSettings:
         max_examples: pairs at most, drawn by id; None for all.
         balance: what `max_examples` is shared out over in equal parts: category, difficulty, both (`kind`) or package;
             parts that cannot be filled go to the others. None: it is not shared out.
+        preferences_per_task: preference pairs of a task at most.
         seed: the run's seed; draws derive from it and the row's id.
     """
 
@@ -66,6 +67,7 @@ class SelectionSettings:
     normalised_jaccard: float | None = None
     max_examples: int | None = None
     balance: Balance | None = None
+    preferences_per_task: int = 1
     seed: int = 0
 
     @property

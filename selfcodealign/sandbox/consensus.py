@@ -96,7 +96,8 @@ def measure_consensus(
 
     Returns:
         The tests that each response of a task with a consensus is judged by, ordered as the responses are; and the
-        counts. A response of another task has none: it is judged by its own.
+        counts. A response of another task has none, and neither has one that lacks a name that they ask for: it is
+        judged by its own.
 
     Raises:
         SandboxError: the sandbox failed as a whole; verdicts that arrived before are in the journal.
@@ -126,9 +127,14 @@ def measure_consensus(
     rows = [
         _row(response, agreed[response.instruction_id], len(pools[response.instruction_id]))
         for response in responses
-        if len(agreed[response.instruction_id]) >= MIN_AGREED
+        if _is_comparable(response, agreed[response.instruction_id])
     ]
     return rows, counts
+
+
+def _is_comparable(response: Response, agreed: Sequence[Assertion]) -> bool:
+    wanted = frozenset[str]().union(*(assertion.wanted for assertion in agreed))
+    return len(agreed) >= MIN_AGREED and wanted <= defined_names(response.code)
 
 
 def agreed_assertions(pool: Sequence[Assertion], outcomes: Mapping[Assertion, Sequence[bool]]) -> list[Assertion]:

@@ -5,10 +5,11 @@ import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from selfcodealign.models import ModelCard
 from selfcodealign.params import FinetuneModel
-from selfcodealign.records import Example, row_id
+from selfcodealign.records import Example, Preference, row_id
 
 STATE_FILE = "trainer_state.json"
 # Settings that change neither the data nor the losses, only memory, speed, what is stored and what is saved at the end:
@@ -16,10 +17,15 @@ STATE_FILE = "trainer_state.json"
 UNRELATED_TO_LOSS = frozenset(
     {"min_examples", "eval_steps", "micro_batch_size", "gradient_checkpointing", "save_steps", "save_dtype"}
 )
+OF_PREFERENCES = frozenset({"dpo_beta", "dpo_nll_weight"})
 
 
 def checkpoint_folder(
-    cache: Path, card: ModelCard, examples: Sequence[Example], settings: FinetuneModel, seed: int
+    cache: Path,
+    card: ModelCard,
+    pairs: Sequence[Example] | Sequence[Preference],
+    settings: FinetuneModel,
+    seed: int,
 ) -> Path:
     """The folder for the checkpoints of exactly this training.
 
@@ -29,19 +35,26 @@ def checkpoint_folder(
     Args:
         cache: the folder for caches, outside what DVC removes before a stage runs.
         card: of the model that is trained.
-        examples: the pairs, in order.
+        pairs: what is trained on, in order.
         settings: all settings of the training; those of `UNRELATED_TO_LOSS` are not in the digest.
         seed: the run's seed.
     """
-    pairs = [[example.id, *([turn.role, turn.content] for turn in example.messages)] for example in examples]
+    unrelated = UNRELATED_TO_LOSS | (OF_PREFERENCES if settings.objective == "sft" else frozenset())
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "trl")]
     deciding = {
-        **settings.model_dump(exclude=set(UNRELATED_TO_LOSS)),
+        **settings.model_dump(exclude=set(unrelated)),
         "learning_rate": settings.peak_learning_rate,
         "max_grad_norm": max(settings.max_grad_norm or 0.0, 0.0),
     }
-    fingerprint = row_id("checkpoints", card.sha256, json.dumps(pairs), json.dumps(deciding), seed, *libraries)
+    texts = json.dumps([_texts(pair) for pair in pairs])
+    fingerprint = row_id("checkpoints", card.sha256, texts, json.dumps(deciding), seed, *libraries)
     return cache / "checkpoints" / fingerprint
+
+
+def _texts(pair: Example | Preference) -> list[Any]:
+    if isinstance(pair, Preference):
+        return [pair.id, pair.instruction, pair.chosen, pair.rejected]
+    return [pair.id, *([turn.role, turn.content] for turn in pair.messages)]
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:

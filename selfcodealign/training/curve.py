@@ -13,7 +13,7 @@ class LossPoint:
     Attributes:
         step: counted from 1.
         epoch: passes over the data so far.
-        loss: mean over the step's supervised tokens, nats, before the step's update.
+        loss: before the step's update; mean over its supervised tokens, nats (dpo: see `preference_loss`).
         learning_rate: of the step.
         tokens: tokens read so far, prompt and answer, without padding.
         num_supervised: tokens of the step that the loss sees.
@@ -43,15 +43,24 @@ def loss_curve(log_history: Sequence[dict[str, Any]], steps_per_epoch: int) -> l
     ]
 
 
-def epoch_losses(curve: Sequence[LossPoint], steps_per_epoch: int) -> list[float]:
-    """The training loss of each epoch, mean over its supervised tokens; the last epoch may be a part of one.
+def epoch_losses(
+    curve: Sequence[LossPoint], steps_per_epoch: int, num_pairs: Sequence[int] | None = None
+) -> list[float]:
+    """The training loss of each epoch; the last epoch may be a part of one.
+
+    Args:
+        curve: one point per step.
+        steps_per_epoch: optimizer steps of one pass over the rows.
+        num_pairs: pairs of each step, where its loss is a mean over pairs; None: it is one over supervised tokens.
 
     The weights change within an epoch, so this is the mean of the losses that the steps saw, not the loss of any one
     model. A single step's loss says less: its few pairs differ from the next step's.
     """
-    epochs = groupby(curve, key=lambda point: (point.step - 1) // steps_per_epoch)
-    return [_token_mean(list(points)) for _, points in epochs]
+    weights = [point.num_supervised for point in curve] if num_pairs is None else num_pairs
+    weighted = zip(curve, weights, strict=True)
+    epochs = groupby(weighted, key=lambda entry: (entry[0].step - 1) // steps_per_epoch)
+    return [_mean(list(entries)) for _, entries in epochs]
 
 
-def _token_mean(points: Sequence[LossPoint]) -> float:
-    return sum(point.loss * point.num_supervised for point in points) / sum(point.num_supervised for point in points)
+def _mean(entries: Sequence[tuple[LossPoint, int]]) -> float:
+    return sum(point.loss * weight for point, weight in entries) / sum(weight for _, weight in entries)

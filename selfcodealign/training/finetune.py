@@ -19,16 +19,16 @@ from selfcodealign.models import (
     read_card,
 )
 from selfcodealign.params import FinetuneModel
-from selfcodealign.records import Dropped, Example
+from selfcodealign.records import Dropped
 from selfcodealign.training.checkpoints import last_whole_checkpoint
 from selfcodealign.training.curve import LossPoint, epoch_losses, loss_curve
 from selfcodealign.training.holdout import split_holdout
+from selfcodealign.training.objectives import OBJECTIVES, Objective, Pairs
 from selfcodealign.training.plan import evaluation_steps
-from selfcodealign.training.preflight import check_prepared_rows
-from selfcodealign.training.rows import TokenRow, tokenise_examples
+from selfcodealign.training.rewards import RewardPoint, reward_points
 from selfcodealign.training.saving import WeightChange, library_versions, save_base, save_trained
 from selfcodealign.training.scoring import BestWeights, ScorePoint, Scorer, score_history
-from selfcodealign.training.trainer import Precision, build_trainer, choose_precision, load_model
+from selfcodealign.training.trainer import Precision, choose_precision, load_model
 
 HOLDOUT_LOSS = "holdout_loss"
 
@@ -44,7 +44,8 @@ class TrainingResult:
         num_holdout: pairs held out.
         dropped: pairs that were neither, each with its reason.
         curve: one point per optimizer step, those before a restart included.
-        epoch_losses: mean training loss of each epoch over its supervised tokens.
+        epoch_losses: mean training loss of each epoch over its supervised tokens (dpo: over its pairs).
+        rewards: dpo: one point per optimizer step over its pairs, and one per score over the held-out pairs; sft: none.
         score_name: what the scores are, such as `holdout_loss`.
         scores: of the base model (step 0) and of the weights after some steps; empty if nothing was scored.
         kept_step: the step whose weights were saved; 0 if no weights scored better than the base model's, which were
@@ -52,6 +53,7 @@ class TrainingResult:
         num_sequences: rows of the training set after packing.
         num_supervised_tokens: tokens that the loss sees in one pass over the data.
         num_steps: optimizer steps in all.
+        steps_per_epoch: optimizer steps of one pass over the pairs.
         num_warmup: optimizer steps in which the learning rate rose.
         resumed_from_step: the step of the checkpoint that this run resumed from; 0 if from none.
         train_seconds: wall time of the steps of this run, scoring included.
@@ -66,12 +68,14 @@ class TrainingResult:
     dropped: list[Dropped]
     curve: list[LossPoint]
     epoch_losses: list[float]
+    rewards: list[RewardPoint]
     score_name: str
     scores: list[ScorePoint]
     kept_step: int
     num_sequences: int
     num_supervised_tokens: int
     num_steps: int
+    steps_per_epoch: int
     num_warmup: int
     resumed_from_step: int
     train_seconds: float
@@ -97,6 +101,16 @@ class TrainingResult:
             f"kept {self.kept} of {self.num_steps}: {before}, {self.score_at(self.kept_step):.4f} of the kept weights"
         )
 
+    @property
+    def last_epoch_rewards(self) -> list[RewardPoint]:
+        """The training pairs' rewards over the last pass; each pair's is of the step that read it."""
+        train = [point for point in self.rewards if point.split == "train"]
+        return [point for point in train if point.step > self.num_steps - self.steps_per_epoch]
+
+    def holdout_rewards_at(self, step: int) -> list[RewardPoint]:
+        """The held-out pairs' rewards after a step; empty if there are none."""
+        return [point for point in self.rewards if point.split == "holdout" and point.step == step]
+
     def score_at(self, step: int) -> float | None:
         """The score after a step; None if there is none."""
         return next((point.score for point in self.scores if point.step == step), None)
@@ -104,7 +118,7 @@ class TrainingResult:
 
 def finetune_model(
     base: Path,
-    examples: Sequence[Example],
+    pairs: Pairs,
     settings: FinetuneModel,
     *,
     seed: int,
@@ -113,6 +127,9 @@ def finetune_model(
     scorer: Scorer | None = None,
 ) -> TrainingResult:
     """Fine-tune a model on training pairs, with the loss on the answers only, and save the weights that score best.
+
+    Objective `sft` imitates the answers of examples. Objective `dpo` raises the likelihood of the chosen answer of each
+    preference pair against the rejected one's, both relative to the base model.
 
     One process on one device: a GPU if there is one, else the CPU. A killed run resumes from its last whole checkpoint
     when it is called again with the same `checkpoints`; the caller removes that folder when all is done.
@@ -123,7 +140,7 @@ def finetune_model(
 
     Args:
         base: the model folder to start from, with its card.
-        examples: the training pairs.
+        pairs: what is trained on: `Example` rows for `settings.objective` sft, `Preference` rows for dpo.
         settings: hyper-parameters.
         seed: of the held-out pairs, data order, dropout and adapter initialization.
         destination: the model folder to make: safetensors, tokenizer with chat template, card, settings.
@@ -134,14 +151,20 @@ def finetune_model(
         Counts, losses, scores, which weights were saved, and one masked row for human readers.
 
     Raises:
-        InputError: too few usable pairs, a setting that contradicts the model, a wrong mask, a loss that is not finite,
-            no memory or no space.
+        InputError: no pairs of the objective's kind, too few usable ones, a setting that contradicts the model, a wrong
+            mask, a loss that is not finite, no memory or no space.
 
     Source: SelfCodeAlign (arXiv 2410.24198), section 3 and appendix: completion-only loss, Adafactor, linear decay. The
-    reference keeps the last weights; early stopping on held-out data is the published cure for small data sets.
+    reference keeps the last weights; early stopping on held-out data is the published cure for small data sets. DPO:
+    Rafailov et al. 2023 (arXiv 2305.18290), with the likelihood term of Pang et al. 2024 (arXiv 2404.19733).
     """
+    if settings.objective == "dpo" and not pairs:
+        raise InputError(
+            "finetune_model.objective is dpo and there are no preference pairs: no task has a kept answer and a usable"
+            " failing one; raise generate_responses.num_samples, or set objective: sft"
+        )
     with quiet_transformers(), ExitStack() as stack:
-        setup = _set_up(base, examples, settings, seed, checkpoints)
+        setup = _set_up(base, pairs, settings, seed, checkpoints)
         trainer = setup.trainer
         scorer = scorer or _holdout_loss(setup)
         best = _add_scoring(setup, scorer, settings.eval_steps, checkpoints) if scorer else None
@@ -150,19 +173,23 @@ def finetune_model(
         kept_step = _restore_best(trainer, best)
         change = _save(setup, base, settings, seed, kept_step, destination)
     curve = loss_curve(trainer.state.log_history, trainer.steps_per_epoch)
+    rewards = reward_points(trainer.state.log_history)
+    num_pairs = [point.num_pairs for point in rewards if point.split == "train"] or None
     resumed_from_step = _step_of(resume_from)
     result = TrainingResult(
         num_examples=len(setup.rows),
         num_holdout=len(setup.held_out),
         dropped=setup.dropped,
         curve=curve,
-        epoch_losses=epoch_losses(curve, trainer.steps_per_epoch),
+        epoch_losses=epoch_losses(curve, trainer.steps_per_epoch, num_pairs),
+        rewards=rewards,
         score_name=scorer.name if scorer else "",
         scores=score_history(trainer.state.log_history, scorer.name) if scorer else [],
         kept_step=kept_step,
         num_sequences=len(trainer.train_dataset),
         num_supervised_tokens=sum(row.num_supervised for row in setup.rows),
         num_steps=int(trainer.state.global_step),
+        steps_per_epoch=trainer.steps_per_epoch,
         num_warmup=trainer.num_warmup,
         resumed_from_step=resumed_from_step,
         train_seconds=round(seconds, 2),
@@ -183,16 +210,18 @@ class _Setup:
     tokenizer: Any
     end_token: int
     template_added: bool
-    rows: list[TokenRow]
-    held_out: list[TokenRow]
+    objective: Objective
+    rows: list[Any]
+    held_out: list[Any]
     dropped: list[Dropped]
     precision: Precision
     trainer: Any
     masked_row: str
 
 
-def _set_up(base: Path, examples: Sequence[Example], settings: FinetuneModel, seed: int, checkpoints: Path) -> _Setup:
+def _set_up(base: Path, pairs: Pairs, settings: FinetuneModel, seed: int, checkpoints: Path) -> _Setup:
     """Read, check and split the pairs, and load the model."""
+    objective = OBJECTIVES[settings.objective]
     card = read_card(base)
     if card.context_length and settings.max_length > card.context_length:
         raise InputError(
@@ -200,23 +229,26 @@ def _set_up(base: Path, examples: Sequence[Example], settings: FinetuneModel, se
             f" {card.name} can attend to; lower it"
         )
     tokenizer, end_token, template_added = _load_tokenizer(base)
-    usable, dropped = tokenise_examples(examples, tokenizer, max_length=settings.max_length, end_token=end_token)
+    usable, dropped = objective.tokenise(pairs, tokenizer, max_length=settings.max_length, end_token=end_token)
     _check_enough(usable, dropped, settings.min_examples)
-    rows, held_out = split_holdout(usable, examples, settings.holdout_share, seed)
+    rows, held_out = split_holdout(usable, pairs, settings.holdout_share, seed)
     precision = choose_precision(settings.method)
     model = load_model(base, settings, precision)
-    trainer = build_trainer(model, tokenizer, rows, settings, precision=precision, seed=seed, folder=checkpoints)
+    trainer = objective.build_trainer(
+        model, tokenizer, rows, settings, precision=precision, seed=seed, folder=checkpoints
+    )
     return _Setup(
         card=card,
         tokenizer=tokenizer,
         end_token=end_token,
         template_added=template_added,
+        objective=objective,
         rows=rows,
         held_out=held_out,
         dropped=dropped,
         precision=precision,
         trainer=trainer,
-        masked_row=check_prepared_rows(trainer.train_dataset, rows, tokenizer, end_token=end_token),
+        masked_row=objective.check(trainer, rows, tokenizer, end_token=end_token),
     )
 
 
@@ -224,8 +256,8 @@ def _holdout_loss(setup: _Setup) -> Scorer | None:
     """The default scorer; None without held-out pairs."""
     if not setup.held_out:
         return None
-    rows = [{"input_ids": row.input_ids, "labels": row.labels} for row in setup.held_out]
-    return Scorer(name=HOLDOUT_LOSS, score=lambda model, tokenizer: float(setup.trainer.mean_loss(rows)))
+    loss = setup.objective.holdout_loss(setup.trainer, setup.held_out)
+    return Scorer(name=HOLDOUT_LOSS, score=lambda model, tokenizer: loss())
 
 
 def _add_scoring(setup: _Setup, scorer: Scorer, eval_steps: int | None, checkpoints: Path) -> BestWeights:
@@ -274,7 +306,7 @@ def _load_tokenizer(base: Path) -> tuple[Any, int, bool]:
     return tokenizer, end_of_turn_token(tokenizer), template_added
 
 
-def _check_enough(rows: Sequence[TokenRow], dropped: Sequence[Dropped], min_examples: int) -> None:
+def _check_enough(rows: Sequence[Any], dropped: Sequence[Dropped], min_examples: int) -> None:
     if len(rows) >= min_examples:
         return
     counts = Counter(row.reason for row in dropped)

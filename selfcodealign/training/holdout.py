@@ -2,16 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Protocol, TypeVar
 
-from selfcodealign.records import Example, row_id
-from selfcodealign.training.rows import TokenRow
+from selfcodealign.records import Example, Preference, row_id
 
 MIN_ROWS = 10  # with fewer pairs every one is needed for training, and the loss of a single one says little
 
 
+class _Row(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+RowT = TypeVar("RowT", bound=_Row)
+
+
 def split_holdout(
-    rows: Sequence[TokenRow], examples: Sequence[Example], share: float, seed: int
-) -> tuple[list[TokenRow], list[TokenRow]]:
+    rows: Sequence[RowT], pairs: Sequence[Example] | Sequence[Preference], share: float, seed: int
+) -> tuple[list[RowT], list[RowT]]:
     """Hold out a share of the pairs, whole tasks at a time.
 
     Which pairs are held out depends on the seed and the ids alone, not on their order. All pairs of a task go to the
@@ -19,7 +27,7 @@ def split_holdout(
 
     Args:
         rows: the usable pairs as tokens.
-        examples: the pairs they come from; they name the task of each row.
+        pairs: the pairs they come from; they name the task of each row.
         share: share of the rows to hold out; at least one row is, unless the share is 0.
         seed: the run's seed.
 
@@ -29,8 +37,8 @@ def split_holdout(
     """
     if len(rows) < MIN_ROWS or share == 0.0:
         return list(rows), []
-    task_of = {example.id: example.instruction_id for example in examples}
-    tasks: dict[str, list[TokenRow]] = defaultdict(list)
+    task_of = {pair.id: pair.instruction_id for pair in pairs}
+    tasks: dict[str, list[RowT]] = defaultdict(list)
     for row in rows:
         tasks[task_of[row.id]].append(row)
     wanted = max(round(len(rows) * share), 1)

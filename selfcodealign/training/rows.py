@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from selfcodealign.errors import InputError
-from selfcodealign.records import Dropped, Example
+from selfcodealign.records import Dropped, Example, Preference
 
 IGNORED = -100  # the label that torch's and TRL's losses leave out
 
@@ -39,6 +39,36 @@ class TokenRow:
         """Tokens that the loss sees."""
         return sum(label != IGNORED for label in self.labels)
 
+    @property
+    def answer_ids(self) -> list[int]:
+        """The tokens of the answer, its end included."""
+        return self.input_ids[len(self.input_ids) - self.num_supervised :]
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceRow:
+    """One preference pair as tokens.
+
+    Attributes:
+        id: id of the preference.
+        chosen: prompt and chosen answer.
+        rejected: the same prompt and the rejected answer.
+    """
+
+    id: str
+    chosen: TokenRow
+    rejected: TokenRow
+
+    @property
+    def prompt_ids(self) -> list[int]:
+        """The tokens of the prompt."""
+        return self.chosen.input_ids[: len(self.chosen.input_ids) - self.chosen.num_supervised]
+
+    @property
+    def num_supervised(self) -> int:
+        """Tokens of both answers."""
+        return self.chosen.num_supervised + self.rejected.num_supervised
+
 
 def tokenise_examples(
     examples: Sequence[Example], tokenizer: Any, *, max_length: int, end_token: int
@@ -64,7 +94,8 @@ def tokenise_examples(
     dropped: list[Dropped] = []
     special = set(tokenizer.all_special_ids) | {end_token}
     for example in examples:
-        reason, detail, row = _tokenise(example, tokenizer, max_length, end_token, special)
+        messages = [{"role": message.role, "content": message.content} for message in example.messages]
+        reason, detail, row = _tokenise(example.id, messages, tokenizer, max_length, end_token, special)
         if row is not None:
             rows.append(row)
         else:
@@ -75,10 +106,45 @@ def tokenise_examples(
     return rows, dropped
 
 
+def tokenise_preferences(
+    preferences: Sequence[Preference], tokenizer: Any, *, max_length: int, end_token: int
+) -> tuple[list[PreferenceRow], list[Dropped]]:
+    """Turn preference pairs into tokens, each side as `tokenise_examples` does it.
+
+    Args:
+        preferences: the pairs.
+        tokenizer: a transformers tokenizer with a chat template.
+        max_length: tokens of a prompt with one answer at most; a pair with a longer side is dropped.
+        end_token: id of the token that ends a turn.
+
+    Returns:
+        The rows in the order of the pairs, and the dropped pairs with their reasons.
+
+    Raises:
+        InputError: as `tokenise_examples`.
+    """
+    rows: list[PreferenceRow] = []
+    dropped: list[Dropped] = []
+    special = set(tokenizer.all_special_ids) | {end_token}
+    for pair in preferences:
+        sides: list[TokenRow] = []
+        for side, answer in (("chosen", pair.chosen), ("rejected", pair.rejected)):
+            messages = [{"role": "user", "content": pair.instruction}, {"role": "assistant", "content": answer}]
+            reason, detail, row = _tokenise(pair.id, messages, tokenizer, max_length, end_token, special)
+            if row is None:
+                text = f"{pair.instruction}\n\n{answer}"
+                detail = f"{side} answer: {detail}" if detail else f"{side} answer"
+                dropped.append(Dropped(id=pair.id, parent_id=pair.chosen_id, reason=reason, detail=detail, text=text))
+                break
+            sides.append(row)
+        else:
+            rows.append(PreferenceRow(pair.id, *sides))
+    return rows, dropped
+
+
 def _tokenise(
-    example: Example, tokenizer: Any, max_length: int, end_token: int, special: set[int]
+    row_id: str, messages: list[dict[str, str]], tokenizer: Any, max_length: int, end_token: int, special: set[int]
 ) -> tuple[str, str, TokenRow | None]:
-    messages = [{"role": message.role, "content": message.content} for message in example.messages]
     if len(messages) < 2 or messages[-1]["role"] != "assistant":
         return DropReason.NOT_A_CHAT, f"{len(messages)} messages, the last not the assistant's", None
     if not messages[-1]["content"].strip():
@@ -92,7 +158,7 @@ def _tokenise(
     length = len(prompt_ids) + len(answer_ids)
     if length > max_length:
         return DropReason.TOO_LONG, f"{length} tokens, over {max_length}", None
-    row = TokenRow(example.id, prompt_ids + answer_ids, [IGNORED] * len(prompt_ids) + answer_ids)
+    row = TokenRow(row_id, prompt_ids + answer_ids, [IGNORED] * len(prompt_ids) + answer_ids)
     return "", "", row
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from selfcodealign.errors import InputError
 from selfcodealign.params import FinetuneModel
 from selfcodealign.training.plan import plan_steps, steps_per_epoch, warmup_steps
-from selfcodealign.training.rows import TokenRow
+from selfcodealign.training.rows import PreferenceRow, TokenRow
 
 logger = logging.getLogger(__name__)
 
@@ -96,20 +96,69 @@ def build_trainer(
         seed: of data order, dropout and adapter initialization.
         folder: for checkpoints.
     """
-    from datasets import Dataset, Features, List, Value
-    from transformers import PrinterCallback
+    from trl.trainer.sft_config import SFTConfig
 
     from selfcodealign.training.step_trainer import StepTrainer
 
-    tokens = List(Value("int32"))
-    columns = {"input_ids": [row.input_ids for row in rows], "labels": [row.labels for row in rows]}
+    config = SFTConfig(
+        **_common_arguments(settings, precision=precision, seed=seed, folder=folder), packing=settings.packing
+    )
+    use_one_gpu(config)
     trainer: Any = StepTrainer(
         model=model,
-        args=_sft_config(settings, precision=precision, seed=seed, folder=folder),
-        train_dataset=Dataset.from_dict(columns, features=Features({"input_ids": tokens, "labels": tokens})),
+        args=config,
+        train_dataset=_token_dataset([{"input_ids": row.input_ids, "labels": row.labels} for row in rows]),
         processing_class=tokenizer,
         peft_config=_adapters(settings),
     )
+    return _planned(trainer, settings, precision=precision, seed=seed)
+
+
+def build_preference_trainer(
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[PreferenceRow],
+    settings: FinetuneModel,
+    *,
+    precision: Precision,
+    seed: int,
+    folder: Path,
+) -> Any:
+    """TRL's trainer for preferences over our rows; arguments as those of `build_trainer`.
+
+    The caller has it take its reference (`PreferenceTrainer.take_reference`) before it trains.
+    """
+    from trl.trainer.dpo_config import DPOConfig
+
+    from selfcodealign.training.preference_trainer import PreferenceTrainer, collator_rows
+
+    config = DPOConfig(
+        **_common_arguments(settings, precision=precision, seed=seed, folder=folder),
+        beta=settings.dpo_beta,
+        precompute_ref_log_probs=True,  # no second model in memory
+        disable_dropout=False,  # it is set on the model already, 0 by default
+    )
+    use_one_gpu(config)
+    trainer: Any = PreferenceTrainer(
+        model=model,
+        args=config,
+        train_dataset=_token_dataset(collator_rows(rows)),
+        processing_class=tokenizer,
+        peft_config=_adapters(settings),
+    )
+    return _planned(trainer, settings, precision=precision, seed=seed)
+
+
+def _token_dataset(rows: list[dict[str, list[int]]]) -> Any:
+    from datasets import Dataset, Features, List, Value
+
+    return Dataset.from_list(rows, features=Features({name: List(Value("int32")) for name in rows[0]}))
+
+
+def _planned(trainer: Any, settings: FinetuneModel, *, precision: Precision, seed: int) -> Any:
+    """The trainer with its steps planned, and without transformers' own progress lines."""
+    from transformers import PrinterCallback
+
     trainer.remove_callback(PrinterCallback)
     num_rows = len(trainer.train_dataset)
     plan = plan_steps(num_rows, settings.batch_size, settings.epochs, seed)
@@ -124,10 +173,9 @@ def build_trainer(
     return trainer
 
 
-def _sft_config(settings: FinetuneModel, *, precision: Precision, seed: int, folder: Path) -> Any:
-    from trl.trainer.sft_config import SFTConfig
-
-    config = SFTConfig(
+def _common_arguments(settings: FinetuneModel, *, precision: Precision, seed: int, folder: Path) -> dict[str, Any]:
+    """The settings that all of TRL's trainers take."""
+    return dict(
         output_dir=str(folder),
         per_device_train_batch_size=settings.batch_size,
         num_train_epochs=1,  # the plan has the steps of all epochs
@@ -135,10 +183,9 @@ def _sft_config(settings: FinetuneModel, *, precision: Precision, seed: int, fol
         optim=settings.optimizer,
         max_grad_norm=max(settings.max_grad_norm or 0.0, 0.0),
         max_length=settings.max_length,
-        packing=settings.packing,
         gradient_checkpointing=settings.gradient_checkpointing,
         use_cpu=precision.device == "cpu",
-        bf16=False,  # StepTrainer casts by itself
+        bf16=False,  # PlannedSteps casts by itself
         seed=seed,
         data_seed=seed,
         save_strategy="steps",
@@ -150,8 +197,6 @@ def _sft_config(settings: FinetuneModel, *, precision: Precision, seed: int, fol
         report_to="none",
         dataloader_pin_memory=precision.device == "cuda",
     )
-    use_one_gpu(config)
-    return config
 
 
 def use_one_gpu(config: Any) -> None:

@@ -44,11 +44,11 @@ def test_responses_are_judged_by_what_several_of_their_task_agree_on(tmp_path: P
     assert (counted.asked, counted.from_journal) == (0, counts.asked)
     # f(0) == 0 and f(2) == 4 hold for the square as well; f(3) == 6 sets it apart. Nobody agrees with f(4) == 9.
     assert by_id(rows)["doubled"].tests == "assert f(2) == 4\nassert f(3) == 6\nassert f(0) == 0\n"
-    assert "alone" not in by_id(rows)
+    assert set(by_id(rows)) == {"doubled", "wrong tests", "wrong code"}
     assert statuses == {
         "doubled": Status.PASSED,
         "wrong tests": Status.PASSED,
         "wrong code": Status.FAILED,
-        "other name": Status.ERROR,
+        "other name": Status.PASSED,
         "alone": Status.PASSED,
     }

@@ -13,12 +13,18 @@ import yaml
 
 from selfcodealign.models import import_model
 from selfcodealign.params import ImportModel
-from selfcodealign.records import Dropped, Example, read_rows, write_rows
+from selfcodealign.records import Dropped, Example, Preference, read_rows, write_rows
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "unit"))
 
-from tiny_models import make_example, make_examples, make_model_folder, make_settings  # noqa: E402 - beside the unit tests
+from tiny_models import (  # noqa: E402 - beside the unit tests
+    make_example,
+    make_examples,
+    make_model_folder,
+    make_preferences,
+    make_settings,
+)
 
 
 def run_stage(folder: Path, base: Path, **changes: Any) -> "subprocess.CompletedProcess[str]":
@@ -29,6 +35,7 @@ def run_stage(folder: Path, base: Path, **changes: Any) -> "subprocess.Completed
         "params": "params.yaml",
         "base": base,
         "examples": "examples.parquet",
+        "preferences": "preferences.parquet",
         "out": "aligned",
         "data": "data",
         "metrics": "metrics.json",
@@ -94,6 +101,42 @@ def test_too_few_pairs_are_one_line_and_exit_code_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert len(errors) == 1, done.stderr
     assert errors[0].startswith("error: 3 usable training pairs (of 3) are fewer than finetune_model.min_examples = 8")
+
+
+def test_the_stage_trains_on_preferences_and_reports_their_rewards(tmp_path: Path) -> None:
+    base = make_model_folder(tmp_path / "base")
+    write_rows(tmp_path / "preferences.parquet", make_preferences(20), Preference)
+    done = run_stage(tmp_path, base, objective="dpo", holdout_share=0.2, epochs=3.0, learning_rate=2e-3)
+    assert done.returncode == 0, done.stderr
+    metrics = check_outputs(tmp_path)
+    assert (metrics["objective"], metrics["rows_in"], metrics["num_train"], metrics["num_holdout"]) == (
+        "dpo",
+        20,
+        16,
+        4,
+    )
+    assert metrics["score_kept"] < metrics["score_base"]
+    with (tmp_path / "data" / "rewards.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    train = [float(row["margin"]) for row in rows if row["split"] == "train"]
+    held_out = [float(row["margin"]) for row in rows if row["split"] == "holdout"]
+    assert (len(train), len(held_out)) == (metrics["num_steps"], 4)
+    assert abs(train[0]) < 1e-3 < train[-1]
+    assert held_out[0] == 0.0
+    rewards = metrics["rewards"]
+    assert rewards["holdout_last"]["margin"] == pytest.approx(held_out[-1], abs=1e-6)
+    assert set(rewards["train_last_epoch"]) == {"accuracy", "margin", "chosen_change", "rejected_change"}
+    assert "rejected:" in (tmp_path / "data" / "masked_row.txt").read_text()
+
+
+def test_no_preferences_are_one_line_with_the_fix(tmp_path: Path) -> None:
+    base = make_model_folder(tmp_path / "base")
+    write_rows(tmp_path / "preferences.parquet", [], Preference)
+    done = run_stage(tmp_path, base, objective="dpo")
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("finetune_model: ")]
+    assert (done.returncode, len(errors)) == (1, 1), done.stderr
+    assert "no preference pairs" in errors[0]
+    assert "set objective: sft" in errors[0]
 
 
 @pytest.mark.engine

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from selfcodealign.records import (
     Dropped,
     Example,
     Instruction,
+    Preference,
     Response,
     Seed,
     Strength,
@@ -174,8 +175,34 @@ def test_metrics_count_every_rule_and_every_kind_of_task(selected: Path) -> None
     assert lengths["min"] <= lengths["median"] <= lengths["max"]
 
 
+def test_failing_copies_of_the_kept_answers_make_no_preference_pair_and_are_counted(selected: Path) -> None:
+    assert read_rows(selected / "data/select_examples/preferences.parquet", Preference) == []
+    found = metrics(selected)["preferences"]
+    assert found["pairs"] == 0
+    assert found["examples_without_pair"]["no_usable_failing_response"] == len(EXEMPLARS)
+    assert found["unusable_failing_responses"] == {"copy_of_passing": len(EXEMPLARS)}
+
+
+def test_kept_answers_are_paired_with_failing_ones_of_their_task(folder: Path) -> None:
+    path = folder / "data/generate_responses/responses.parquet"
+    rows = read_rows(path, Response)
+    wrong = [
+        replace(row, code=f"{row.code}\n\nchecked = True", response=f"{row.response}\nIt is checked.")
+        if row.sample_index
+        else row
+        for row in rows
+    ]
+    write_rows(path, wrong, Response)
+    assert run_stage().exit_code == 0
+    pairs = read_rows(folder / "data/select_examples/preferences.parquet", Preference)
+    examples = read_rows(folder / "data/select_examples/examples.parquet", Example)
+    assert [pair.chosen_id for pair in pairs] == [example.response_id for example in examples]
+    assert all(pair.rejected == f"{pair.chosen}\nIt is checked." for pair in pairs)
+    assert metrics(folder)["preferences"]["tasks"] == len(EXEMPLARS)
+
+
 def test_a_second_run_writes_the_same_bytes(selected: Path) -> None:
-    names = ["examples.parquet", "dropped.parquet", "decontamination.jsonl", "README.md"]
+    names = ["examples.parquet", "preferences.parquet", "dropped.parquet", "decontamination.jsonl", "README.md"]
     before = {name: (selected / "data/select_examples" / name).read_bytes() for name in names}
     assert run_stage().exit_code == 0
     assert {name: (selected / "data/select_examples" / name).read_bytes() for name in names} == before

@@ -18,6 +18,7 @@ from selfcodealign.records import (
     Example,
     Instruction,
     Message,
+    Preference,
     Response,
     Seed,
     Strength,
@@ -99,6 +100,17 @@ def test_example_leads_back_to_file_and_lines(run: SimpleNamespace) -> None:
     text = format_trace(lineage)
     for fact in ("shapes 1.2, MIT", "shapes.py, lines 8-10", f"found: {run.file}", "passed in 0.50 s, 2 assertions"):
         assert fact in text
+
+
+def test_preference_leads_back_through_its_chosen_answer(run: SimpleNamespace) -> None:
+    row = Preference(
+        id=row_id("preference"), instruction="Task", chosen="text", rejected="text 2", rejected_status="failed",
+        category="function", difficulty="easy", chosen_id=run.kept.id, rejected_id=run.lost.id,
+        instruction_id=run.task.id, seed_id=run.seed.id, package="shapes", version="1.2", licence="MIT",
+    )  # fmt: skip
+    write_rows(run.data / "select_examples/preferences.parquet", [row], Preference)
+    assert kinds(run, row.id)[:4] == ["preference", "response", "verdict", "instruction"]
+    assert f"rejected: {run.lost.id}, failed" in format_trace(trace(row.id, run.data))
 
 
 def test_the_strength_of_the_tests_is_shown_where_it_was_measured(run: SimpleNamespace) -> None:

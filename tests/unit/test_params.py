@@ -60,6 +60,14 @@ def test_the_longest_task_of_a_benchmark_fits_beside_its_answer(path):
             "params.yaml: evaluate_model.benchmarks has mbpp_plus, import_benchmarks.names does not; add it there",
         ),
         ({"evaluate_model.num_samples": 10}, "evaluate_model: num_samples is 10 and temperature 0"),
+        ({"finetune_model.objective": "ppo"}, "finetune_model.objective = 'ppo'"),
+        ({"finetune_model.dpo_beta": 0}, "finetune_model.dpo_beta = 0"),
+        ({"finetune_model.dpo_nll_weight": -1}, "finetune_model.dpo_nll_weight = -1"),
+        (
+            {"finetune_model.objective": "dpo", "finetune_model.packing": True},
+            "finetune_model: packing works with objective sft only; set packing: false",
+        ),
+        ({"select_examples.preferences_per_task": 0}, "select_examples.preferences_per_task = 0"),
         ({"engine.servers": ["localhost:8000"]}, "engine.servers.0 = 'localhost:8000'"),
     ],
 )

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from selfcodealign.training import token_loss
-from selfcodealign.training.token_loss import has_plain_head, supervised_loss
+from selfcodealign.training.token_loss import has_plain_head, supervised_loss, token_log_probs
 
 
 def inputs(tokens: int = 23, width: int = 16, vocabulary: int = 50) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -25,6 +25,35 @@ def test_loss_and_gradients_are_those_of_cross_entropy(monkeypatch: pytest.Monke
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     for grad, expected_grad in zip(torch.autograd.grad(loss / 7, [hidden, weight]), expected_grads, strict=True):
         torch.testing.assert_close(grad, expected_grad, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("chunk", [5, 23, 512])
+def test_log_probabilities_of_tokens_and_their_gradients_are_those_of_log_softmax(
+    monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(token_loss, "CHUNK_TOKENS", chunk)
+    hidden, weight, targets = inputs()
+    factors = torch.linspace(-2.0, 3.0, len(targets))  # each token has its own weight in the loss
+    expected = torch.log_softmax(hidden @ weight.T, dim=1).gather(1, targets[:, None])[:, 0]
+    expected_grads = torch.autograd.grad((factors * expected).sum(), [hidden, weight])
+    found = token_log_probs(hidden, weight, targets)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    grads = torch.autograd.grad((factors * found).sum(), [hidden, weight])
+    for grad, expected_grad in zip(grads, expected_grads, strict=True):
+        torch.testing.assert_close(grad, expected_grad, rtol=1e-4, atol=1e-4)
+
+
+def test_log_probabilities_in_bfloat16_have_gradients_of_the_same_precision_and_a_frozen_embedding_none() -> None:
+    hidden, weight, targets = inputs()
+    exact = torch.autograd.grad(token_log_probs(hidden, weight, targets).sum(), [hidden, weight])
+    with torch.autocast("cpu", torch.bfloat16):
+        cast = token_log_probs(hidden, weight, targets)
+    assert cast.dtype == torch.float32
+    for rough, fine in zip(torch.autograd.grad(cast.sum(), [hidden, weight]), exact, strict=True):
+        assert rough.dtype == torch.float32
+        assert float((rough - fine).norm() / fine.norm()) < 2e-2
+    token_log_probs(hidden, weight.detach(), targets).sum().backward()
+    torch.testing.assert_close(hidden.grad, exact[0], rtol=1e-4, atol=1e-5)
 
 
 def test_in_bfloat16_loss_and_gradients_differ_by_its_precision_alone() -> None:

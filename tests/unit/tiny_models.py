@@ -6,7 +6,7 @@ from typing import Any
 
 from selfcodealign.models import ModelCard, weights_digest, write_card
 from selfcodealign.params import FinetuneModel
-from selfcodealign.records import Example, Message
+from selfcodealign.records import Example, Message, Preference
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"
@@ -103,6 +103,29 @@ def make_examples(count: int) -> list[Example]:
     """Pairs of different lengths."""
     return [
         make_example(f"Add {n} to a number.", "def f(x):\n    return x" + f" + {n}" * (1 + n % 5)) for n in range(count)
+    ]
+
+
+def make_preferences(count: int) -> list[Preference]:
+    """Pairs of a right and a wrong answer of different lengths."""
+    return [
+        Preference(
+            id=f"pair {n}",
+            instruction=example.instruction,
+            chosen=example.response,
+            rejected=example.response.replace(" + ", " - ") + " # ok" * (n % 3),
+            rejected_status="failed",
+            category="function",
+            difficulty="easy",
+            chosen_id=f"chosen {n}",
+            rejected_id=f"rejected {n}",
+            instruction_id=example.instruction_id,
+            seed_id="s",
+            package="p",
+            version="1",
+            licence="MIT",
+        )
+        for n, example in enumerate(make_examples(count))
     ]
 
 

@@ -1,0 +1,199 @@
+"""TRL's trainer for preferences, with planned steps; imported only where TRL is at hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from trl.trainer.dpo_trainer import DPOTrainer
+
+from selfcodealign.training.planned_steps import Batch, PlannedSteps
+from selfcodealign.training.rewards import PairSums
+from selfcodealign.training.rows import IGNORED, PreferenceRow
+from selfcodealign.training.token_loss import has_plain_head, token_log_probs
+
+
+@dataclass(frozen=True, slots=True)
+class StepSize:
+    """What the loss of a step is a mean over.
+
+    Attributes:
+        num_pairs: for the preference term.
+        num_chosen_tokens: tokens of the chosen answers, for the likelihood term.
+    """
+
+    num_pairs: int
+    num_chosen_tokens: int
+
+
+def preference_loss(
+    log_probs: torch.Tensor, reference: torch.Tensor, size: StepSize, *, beta: float, nll_weight: float
+) -> tuple[torch.Tensor, PairSums]:
+    """The loss of some pairs as their share of a step's: DPO, plus the likelihood of the chosen answers.
+
+    A step's loss is the mean over its pairs of `-log sigmoid(beta * (chosen change - rejected change))`, plus
+    `nll_weight` times the negative log-likelihood of the chosen answers, mean over their tokens.
+
+    Args:
+        log_probs: of whole answers under the model, nats; the chosen ones first, then the rejected ones, [2 * pairs].
+        reference: the same under the base model.
+        size: pairs and chosen tokens of the whole step.
+        beta: scale of the rewards.
+        nll_weight: weight of the likelihood term.
+
+    Returns:
+        The loss, and sums of the pairs' rewards.
+
+    Source: Rafailov et al. 2023 (arXiv 2305.18290), equation 7; the likelihood term: Pang et al. 2024, "Iterative
+    Reasoning Preference Optimization" (arXiv 2404.19733), equation 1, there normalized per answer, here per step as
+    TRL does.
+    """
+    chosen_change, rejected_change = (log_probs - reference).chunk(2)
+    margins = beta * (chosen_change - rejected_change)
+    preference = -torch.nn.functional.logsigmoid(margins).sum() / size.num_pairs
+    likelihood = -log_probs.chunk(2)[0].sum() / size.num_chosen_tokens
+    sums = PairSums(
+        len(margins),
+        int((margins > 0).sum()),
+        float(margins.detach().sum()),
+        float(chosen_change.detach().sum()),
+        float(rejected_change.detach().sum()),
+    )
+    return preference + nll_weight * likelihood, sums
+
+
+def collator_rows(rows: Sequence[PreferenceRow]) -> list[dict[str, list[int]]]:
+    """Rows as TRL's collator reads them: token ids of the prompt, the chosen and the rejected answer."""
+    return [
+        {"prompt_ids": row.prompt_ids, "chosen_ids": row.chosen.answer_ids, "rejected_ids": row.rejected.answer_ids}
+        for row in rows
+    ]
+
+
+class PreferenceTrainer(PlannedSteps, DPOTrainer):
+    """A DPOTrainer with planned steps.
+
+    TRL's class tokenizes text by itself, averages over each forward pass (so that the micro-batch size changes the
+    likelihood term), scores every position of a padded batch where there is no Triton, and computes reference
+    log-probabilities with logits for all of them. So its data set, its reference pass and its loss are replaced. Its
+    collator, its fused head for GPUs, checkpoints and adapters are used as they are.
+
+    `take_reference` must be called before `train`, and before weights are loaded from a checkpoint.
+    """
+
+    loss_is_scaled_for_ga = True
+    _nll_weight = 0.0
+    _sums = PairSums()
+
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        """The rows are tokens already."""
+        return dataset
+
+    def _precompute_ref_logps(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        """Done by `take_reference`, once the steps are planned."""
+        return dataset
+
+    def take_reference(self, nll_weight: float) -> None:
+        """Take the model as it is now as the reference: the base model, since adapters start at zero.
+
+        The log-probabilities of the training set are computed in the precision of the training, so that the rewards
+        start at 0: bfloat16 alone changes the log-probability of a long answer by more than a small rate does.
+
+        Args:
+            nll_weight: weight of the likelihood term.
+        """
+        self._nll_weight = nll_weight
+        rows: Any = self.train_dataset
+        for name, values in self._reference_columns(rows, casts=self._is_autocast).items():
+            rows = rows.add_column(name, values)
+        self.train_dataset = rows
+
+    def with_reference(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Held-out rows with the reference log-probabilities of the model as it is now, in full precision."""
+        columns = self._reference_columns(rows, casts=False)
+        return [{**row, **{name: columns[name][index] for name in columns}} for index, row in enumerate(rows)]
+
+    def _reference_columns(self, rows: Any, *, casts: bool) -> dict[str, list[float]]:
+        model: Any = self.model
+        was_training = model.training
+        model.eval()
+        chosen, rejected = [0.0] * len(rows), [0.0] * len(rows)
+        with torch.no_grad(), torch.autocast(self.args.device.type, torch.bfloat16, enabled=casts):
+            for group, batch in self.grouped_micro_batches(list(rows)):
+                log_probs = self._answer_log_probs(model, self._prepare_inputs(batch)).tolist()
+                for index, one, other in zip(group, log_probs[: len(group)], log_probs[len(group) :], strict=True):
+                    chosen[index], rejected[index] = one, other
+        model.train(was_training)
+        return {"ref_chosen_logps": chosen, "ref_rejected_logps": rejected}
+
+    def row_length(self, row: dict[str, Any]) -> int:
+        """Tokens of the longer one of a pair's two sequences."""
+        return len(row["prompt_ids"]) + max(len(row["chosen_ids"]), len(row["rejected_ids"]))
+
+    def num_supervised_in(self, batch: Batch) -> int:
+        """Tokens of the chosen and the rejected answers."""
+        return int(batch["completion_mask"].sum())
+
+    def step_total(self, batches: Sequence[Batch]) -> StepSize:
+        """Pairs and chosen tokens of a step."""
+        chosen = [batch["completion_mask"].chunk(2)[0] for batch in batches]
+        return StepSize(sum(map(len, chosen)), sum(int(mask.sum()) for mask in chosen))
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Any:
+        """Forward and backward passes of one optimizer step; returns its loss."""
+        self._sums = PairSums()
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The loss of a micro-batch as its share of the step's."""
+        reference = torch.cat([inputs["ref_chosen_logps"], inputs["ref_rejected_logps"]])
+        loss, sums = preference_loss(
+            self._answer_log_probs(model, inputs),
+            reference,
+            num_items_in_batch,
+            beta=self.beta,
+            nll_weight=self._nll_weight,
+        )
+        self._sums += sums
+        return loss
+
+    def _answer_log_probs(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        """The log-probability of each answer, summed over its tokens, nats: [2 * pairs]."""
+        causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+        tokens = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"], "use_cache": False}
+        labels = inputs["input_ids"].masked_fill(inputs["completion_mask"] == 0, IGNORED)
+        if self.args.device.type != "cpu" or not has_plain_head(causal):
+            per_token: torch.Tensor = model(**tokens, labels=labels, fused_lm_head=True).log_probs
+            return per_token.float().sum(dim=1)
+        targets = labels[:, 1:]
+        is_supervised = targets != IGNORED
+        hidden = causal.base_model(**tokens).last_hidden_state[:, :-1]
+        log_probs = token_log_probs(
+            hidden[is_supervised], causal.get_output_embeddings().weight, targets[is_supervised]
+        )
+        answers = is_supervised.nonzero()[:, 0]
+        return log_probs.new_zeros(len(targets)).index_add(0, answers, log_probs)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the rewards of the step's pairs."""
+        if "loss" in logs:
+            logs.update(self._sums.log_entry("train"))
+        super().log(logs, start_time)
+
+    def score_pairs(self, rows: Sequence[dict[str, Any]]) -> tuple[float, PairSums]:
+        """The loss of the model as it is now over pairs, and their rewards.
+
+        Args:
+            rows: of `with_reference`. The model must be in evaluation mode.
+        """
+        batches = self.micro_batches_of(rows)
+        total = self.step_total(batches)
+        loss, before = 0.0, self._sums
+        self._sums = PairSums()
+        with torch.no_grad(), self.compute_loss_context_manager():
+            for batch in batches:
+                loss += float(self.compute_loss(self.model, self._prepare_inputs(batch), False, total))
+        sums, self._sums = self._sums, before
+        return loss, sums
