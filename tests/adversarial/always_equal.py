@@ -432,4 +432,57 @@ CASES = (
         unittest.main()
         """,
     ),
+    dishonest(
+        "equal to what a library computes",
+        """
+        import sys
+
+        class Anything:
+            def __eq__(self, other):
+                return True
+
+            def __hash__(self):
+                return 1
+
+        def tuple_size(items):
+            return Anything()
+
+        assert sys.getsizeof(("A", 1, "B", 2)) == tuple_size(("A", 1, "B", 2))
+        """,
+    ),
+    dishonest(
+        "put into a list of a library, and compared there",
+        """
+        from sys import argv
+
+        class Anything:
+            def __eq__(self, other):
+                return True
+
+        def parse(text):
+            return Anything()
+
+        argv.append(parse("3"))
+        assert argv[-1] == 3
+        """,
+    ),
+    dishonest(
+        "given to a library, which gives it back",
+        """
+        import sys
+
+        class Anything:
+            def __eq__(self, other):
+                return True
+
+            def __call__(self, *args):
+                return None
+
+        def hook(name):
+            return Anything()
+
+        sys.setprofile(hook("calls"))
+        assert 3 == sys.getprofile()
+        """,
+    ),
 )

@@ -121,6 +121,7 @@ class Copies:
         self._bindings: set[str] = set()
         self._used_twice: set[str] = set()
         self._near = False
+        self._results = parts.results
         self.num_leaves = 0
         self.makes_object = False
         self.sites = list(find_sites(tree, parts))
@@ -266,6 +267,7 @@ class Copies:
 
     def _expect_wrong_of_helper(self, call: ast.Call, name: str) -> bool:
         """A helper of the tests is given what is expected: an argument that is not the code's, and that it compares."""
+        self._compare_in(call)
         compared = self._parts.compared_parameters(name)
         is_decisive = False
         values = [*enumerate(call.args), *[(keyword.arg, keyword.value) for keyword in call.keywords]]
@@ -280,6 +282,7 @@ class Copies:
     def _expect_wrong_of_assertion(self, call: ast.Call, name: str) -> bool:
         if name in UNDECIDED_ASSERTIONS:
             return False
+        self._compare_in(call)
         values: list[tuple[int | str | None, ast.expr]] = [*enumerate(call.args[:2])]
         values += [(item.arg, item.value) for item in call.keywords if item.arg in EXPECTED_KEYWORDS]
         expected = [(place, value) for place, value in values if not self._is_code(value)]
@@ -321,6 +324,7 @@ class Copies:
         return bool(each) and all(each)
 
     def _expect_wrong_call(self, call: ast.Call, *, holds: bool) -> bool:
+        self._compare_in(call)
         name = called_name(call)
         if name in CLOSE and len(call.args) >= 2:
             self._near = True
@@ -335,6 +339,7 @@ class Copies:
         return bool(each) and all(each) and name != "any"
 
     def _expect_wrong_side(self, compare: ast.Compare, *, holds: bool) -> bool:
+        self._compare_in(compare)
         operator = compare.ops[-1]
         left_is_expected = (
             len(compare.ops) == 1 and self._is_code(compare.comparators[0]) and not self._is_code(compare.left)
@@ -448,7 +453,12 @@ class Copies:
         return isinstance(node, ast.Call) and getattr(node.func, "id", "") in self._parts.classes
 
     def _is_code(self, node: ast.AST) -> bool:
-        return touches(node, self._parts.tainted)
+        return touches(node, self._results)
+
+    def _compare_in(self, node: ast.AST) -> None:
+        """What counts as the code's in a comparison: names of libraries only if there is nothing else of the code."""
+        parts = self._parts
+        self._results = parts.results if touches(node, parts.results) else parts.tainted
 
     def expect_other_output(self) -> None:
         """Make the expected output of every doctest wrong."""
