@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfcodealign.generation import as_program, load_exemplars
-from selfcodealign.sandbox.inside.copies import Copies, Names
+from selfcodealign.sandbox.inside.copies import Copies
+from selfcodealign.sandbox.inside.edits import Names
 from selfcodealign.sandbox.inside.parts import Parts
 from selfcodealign.sandbox.inside.wrong import FAR, count_leaves, equal, unequal, wrong_expected, wrong_literal
 

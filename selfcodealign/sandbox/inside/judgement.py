@@ -1,7 +1,7 @@
 """What a pass is: the program ran to its end, its tests notice broken code, and its code does not pass wrong tests.
 
-`judge` asks for one counterfactual copy after the other and is told how each ended. It neither runs programs nor looks
-into them, so that the same rules hold wherever the copies run.
+`judge` yields the counterfactual copies to run, one at a time, and receives the status with which each one ended. It
+neither runs programs nor reads them, so that the same rules hold wherever the copies run.
 """
 
 from collections.abc import Generator
@@ -10,7 +10,7 @@ from typing import Any
 
 from selfcodealign.sandbox.inside.execution import GOOD_ENDS
 
-# How the copies of broken code are broken; what is enough is asked first.
+# How the copies of broken code are broken; the first one is enough for most programs.
 BREAKS = ("unequal", "equal", "nothing")
 # Assertions whose expected value is made wrong; of more, this many spread over the tests.
 MAX_SITES = 16

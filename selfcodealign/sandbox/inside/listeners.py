@@ -82,7 +82,7 @@ class Listeners:
             self._listen(doctest.DocTestRunner, name, "failed")
 
     def _listen_to_pytest(self) -> None:
-        """A plugin of pytest is told each session's exit status: 0 is well, 5 means that no test was found."""
+        """A pytest plugin receives the exit status of each session: 0 is success, 5 means that no tests were found."""
         import os
         import types
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from selfcodealign.sandbox.inside.copies import BUILTINS, Copies, Names
+from selfcodealign.sandbox.inside.copies import BUILTINS, Copies
+from selfcodealign.sandbox.inside.edits import Names
 from selfcodealign.sandbox.inside.execution import FILENAME, Ending, compiled, execute, parse
 from selfcodealign.sandbox.inside.judgement import Copy, Facts, Judgement, judge
 from selfcodealign.sandbox.inside.listeners import Listeners
@@ -72,8 +73,7 @@ class PreparedProgram:
             if site.is_about_code:
                 is_decisive = copies.expect_wrong(site)
                 copies.undo()
-                num_leaves = -copies.num_leaves if copies.makes_object else copies.num_leaves
-                sites.append((number, site.statement.lineno, is_decisive, site.is_certain, num_leaves))
+                sites.append((number, site.statement.lineno, is_decisive, site.is_certain, copies.num_leaves))
         return Facts(
             is_plain=is_plain,
             can_break=copies.can_break,
