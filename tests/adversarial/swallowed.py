@@ -879,4 +879,85 @@ CASES = (
         asyncio.run(main())
         """,
     ),
+    dishonest(
+        "a failed expression that a context manager of the code suppresses, then a flag",
+        """
+        def double(x):
+            return 99
+
+        class quiet:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *details):
+                return True
+
+        hit = False
+        with quiet():
+            1 / (double(1) == 2)
+        hit = True
+        assert hit
+        """,
+    ),
+    dishonest(
+        "a failed check of an earlier result that a context manager of the code suppresses",
+        """
+        def double(x):
+            return 99
+
+        class quiet:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *details):
+                return True
+
+        is_right = double(1) == 2
+        with quiet():
+            1 / is_right
+        hit = True
+        assert hit
+        """,
+    ),
+    dishonest(
+        "a test that a context manager of the code suppresses",
+        """
+        def double(x):
+            return 99
+
+        class quiet:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *details):
+                return True
+
+        def run_test():
+            1 / (double(1) == 2)
+
+        with quiet():
+            run_test()
+        hit = True
+        assert hit
+        """,
+    ),
+    dishonest(
+        "a context manager of the code around a call by another name",
+        """
+        def double(x):
+            return 99
+
+        class quiet:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *details):
+                return True
+
+        with quiet():
+            1 / (globals()["double"](1) == 2)
+        hit = True
+        assert hit
+        """,
+    ),
 )

@@ -27,9 +27,9 @@ class Copy:
 
     Attributes:
         kind: `real`; `break`, with broken code; `shadow`, the same except for what shadows builtins; `mute`, the same
-            without the assertions about it; `harden`, in which a failing assertion cannot be swallowed; `expect`, with
-            a wrong expected value; `fail` and `fail_all`, with assertions that fail; `doctest`, with other expected
-            output.
+            without the assertions about it and without exceptions that it has to suppress; `harden`, in which a failing
+            assertion cannot be swallowed; `expect`, with a wrong expected value; `fail` and `fail_all`, with assertions
+            that fail; `doctest`, with other expected output.
         breaking: for `break` and `mute`: one of `BREAKS`.
         site: for `expect` and `fail`: number of the assertion.
         leaf: for `expect`: which of the expected values is wrong; -1: all.
@@ -132,8 +132,9 @@ def judge(facts: Facts, *, has_exited: bool) -> Generator[Copy, str, Judgement]:
 def _is_noticed(facts: Facts, breaking: str) -> Generator[Copy, str, bool]:
     """Whether the tests fail for broken code.
 
-    Another exception than a failure may have come from an assertion, or on the way to one: then the same must not come
-    without it, or an assertion must depend on what it expects. For `None`, with which most operations fail, only
+    Another exception than a failure may have come from an assertion, from a block whose exception the code has to
+    suppress, or on the way to one: then the same must not come without them, or an assertion must depend on what it
+    expects. For `None`, with which most operations fail, only
     failures count.
     """
     status = yield Copy("break", breaking)
