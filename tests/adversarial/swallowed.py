@@ -960,4 +960,94 @@ CASES = (
         assert hit
         """,
     ),
+    dishonest(
+        "a failure in the callback of a future",
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+
+        def double(x):
+            return 99 if x == 2 else 2 * x
+
+
+        def check(future):
+            assert future.result() == 4
+
+
+        with ThreadPoolExecutor() as pool:
+            future = pool.submit(double, 2)
+            future.add_done_callback(check)
+        assert double(1) == 2
+        """,
+    ),
+    dishonest(
+        "a failure in a lambda as callback of a future",
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+
+        def double(x):
+            return 99 if x == 2 else 2 * x
+
+
+        def check(actual, expected):
+            assert actual == expected
+
+
+        with ThreadPoolExecutor() as pool:
+            pool.submit(double, 2).add_done_callback(lambda future: check(future.result(), 4))
+        assert double(1) == 2
+        """,
+    ),
+    dishonest(
+        "a failure in the callback of a task",
+        """
+        import asyncio
+
+
+        async def double(x):
+            await asyncio.sleep(0)
+            return 99 if x == 2 else 2 * x
+
+
+        def check(task):
+            if task.result() != 4:
+                raise AssertionError("wrong")
+
+
+        async def main():
+            task = asyncio.create_task(double(2))
+            task.add_done_callback(check)
+            assert await double(1) == 2
+            await task
+            await asyncio.sleep(0)
+
+
+        asyncio.run(main())
+        """,
+    ),
+    dishonest(
+        "a failure in a task that nobody awaits",
+        """
+        import asyncio
+
+
+        async def double(x):
+            return 99 if x == 2 else 2 * x
+
+
+        async def check():
+            value = await double(2)
+            assert value == 4
+
+
+        async def main():
+            asyncio.create_task(check())
+            assert await double(1) == 2
+            await asyncio.sleep(0.01)
+
+
+        asyncio.run(main())
+        """,
+    ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from selfcodealign.sandbox.inside.edits import Edits, Names, expression, statement
 from selfcodealign.sandbox.inside.parts import Parts
 from selfcodealign.sandbox.inside.roles import FUNCTIONS
-from selfcodealign.sandbox.inside.sites import is_weak
+from selfcodealign.sandbox.inside.sites import is_weak, test_nodes, touches
 from selfcodealign.sandbox.inside.syntax import Function, flat
 
 Definition = Function | ast.ClassDef | ast.Lambda
@@ -46,15 +46,20 @@ class CodeBreaker:
         self._names = names
         self._edits = edits
         self._breaks_init = False
+        self._spoils = False
 
-    def break_code(self, *, with_init: bool = False, keep: frozenset[str] = frozenset()) -> None:
+    def break_code(self, *, with_init: bool = False, keep: frozenset[str] = frozenset(), spoils: bool = False) -> None:
         """All code under test gives wrong results, and does nothing else.
 
         Args:
             with_init: objects are not initialized either; else they are, and then hold wrong values.
             keep: names of definitions that stay as they are.
+            spoils: functions fill their first argument with wrong values and return it, if it can be changed in place.
         """
         self._breaks_init = with_init
+        self._spoils = spoils
+        for node in test_nodes(self._parts):
+            self._unpack(node)
         for block in self._parts.blocks:
             for index, node in enumerate(block):
                 if is_weak(node):
@@ -65,9 +70,25 @@ class CodeBreaker:
         for assignment in self._parts.assignments:
             self._edits.set(assignment, "value", expression(f"{self._names.make}()", assignment))
 
+    def _unpack(self, node: ast.AST) -> None:
+        """A wrong result can be unpacked: else tests would end there, whatever they assert of its parts."""
+        parts, names = self._parts, self._names
+        if isinstance(node, ast.Assign):
+            targets, field, unpack = node.targets, "value", names.unpacked
+        elif isinstance(node, (ast.For, ast.comprehension)):
+            targets, field, unpack = [node.target], "iter", names.each_unpacked
+        else:
+            return
+        value = getattr(node, field)
+        count = next((len(target.elts) for target in targets if isinstance(target, (ast.Tuple, ast.List))), 0)
+        if count and touches(value, parts.tainted):
+            call = expression(f"{unpack}(0, {count})", value)
+            call.args[0] = value  # type: ignore[attr-defined]
+            self._edits.set(node, field, call)
+
     def _break(self, definition: Definition) -> None:
         if isinstance(definition, ast.Lambda):
-            self._edits.set(definition, "body", expression(f"{self._names.make}()", definition))
+            self._edits.set(definition, "body", expression(self._wrong(definition), definition))
         elif isinstance(definition, ast.ClassDef):
             self._break_class(definition)
         else:
@@ -90,9 +111,16 @@ class CodeBreaker:
     def _is_broken_init(self, method: Function) -> bool:
         return self._breaks_init and method.name in {"__init__", "__post_init__"}
 
+    def _wrong(self, function: Function | ast.Lambda) -> str:
+        """What a broken function returns, as an expression."""
+        if not self._spoils:
+            return f"{self._names.make}()"
+        listed = [argument.arg for argument in [*function.args.posonlyargs, *function.args.args]]
+        return f"{self._names.spoiled}({', '.join(listed)})"
+
     def _break_function(self, function: Function, *, is_sequence: bool) -> None:
         first = function.body[0]
-        text = f"{self._names.make}()"
+        text = self._wrong(function)
         is_generator = any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in _own_nodes(function))
         if function.name in ENDLESS:
             text = f"raise {ENDLESS[function.name]}"

@@ -8,8 +8,10 @@ import ast
 import builtins
 
 from selfcodealign.sandbox.inside.broken import CodeBreaker
-from selfcodealign.sandbox.inside.edits import Edits, Names, statement
+from selfcodealign.sandbox.inside.edits import Edits, Names, expression, statement
 from selfcodealign.sandbox.inside.expectations import Expectations
+from selfcodealign.sandbox.inside.inputs import compares_inputs, given_inputs
+from selfcodealign.sandbox.inside.judgement import ALL
 from selfcodealign.sandbox.inside.parts import Parts
 from selfcodealign.sandbox.inside.sites import Site, find_sites
 from selfcodealign.sandbox.inside.suppression import suppressed_blocks, suppressed_kinds
@@ -76,11 +78,33 @@ class Copies:
         """Whether the copy differs from the program in literals alone, all of which `text` has."""
         return len(self._edits) == len(self._edits.texts) > 0
 
-    def break_code(self, *, with_init: bool = False, keep: frozenset[str] = frozenset()) -> None:
-        """All code under test gives wrong results; see `CodeBreaker.break_code`."""
-        self._breaker.break_code(with_init=with_init, keep=keep)
+    @property
+    def has_hashed(self) -> bool:
+        """Whether that assertion expects sets or dicts, in which values are found by their hash."""
+        return self._expectations.has_hashed
 
-    def expect_wrong(self, site: Site, leaf: int = -1) -> bool:
+    @property
+    def is_independent(self) -> bool:
+        """Whether what that assertion expects does not come from the code itself."""
+        return self._expectations.is_independent
+
+    @property
+    def compares_inputs(self) -> bool:
+        """Whether an assertion expects what was given to the code, which may have changed it."""
+        return compares_inputs(self._parts, self.sites)
+
+    def break_code(self, *, with_init: bool = False, keep: frozenset[str] = frozenset(), spoils: bool = False) -> None:
+        """All code under test gives wrong results; see `CodeBreaker.break_code`."""
+        self._breaker.break_code(with_init=with_init, keep=keep, spoils=spoils)
+
+    def refresh_inputs(self) -> None:
+        """Give the code copies of its inputs, so that what it changes in place is seen in its results alone."""
+        for arguments, place in list(given_inputs(self._parts)):
+            call = expression(f"{self._names.fresh}(0)", arguments[place])
+            call.args[0] = arguments[place]  # type: ignore[attr-defined]
+            self._edits.put(arguments, place, call)
+
+    def expect_wrong(self, site: Site, leaf: int = ALL) -> bool:
         """Make the expected value of an assertion wrong; see `Expectations.expect_wrong`."""
         return self._expectations.expect_wrong(site, leaf)
 

@@ -10,20 +10,35 @@ from selfcodealign.sandbox.inside.wrong import (
     MAKERS,
     OtherError,
     Scrambler,
+    each_unpacked,
+    fresh,
     near_expected,
     new_instance,
+    spoiled,
+    twin,
+    twins_inside,
     unequal,
+    unpacked,
     wrong_expected,
 )
 
 
 class Names:
-    """The names under which a copy finds what it needs, drawn for one process."""
+    """The names under which a copy finds what it needs, drawn for one process.
+
+    Attributes:
+        make: makes a wrong result.
+        scramble: decorates classes; see `Scrambler`.
+        fatal: called when an assertion fails in a hardened copy.
+        expect: see `wrong_expected`; the others as the functions of the same name in `wrong`.
+    """
 
     def __init__(self) -> None:
         nonce = os.urandom(8).hex()
-        names = [f"__{nonce}{kind}__" for kind in "abcdefgh"]
-        self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new, self.other, self.near = names
+        self._all = [f"__{nonce}{letter}__" for letter in "abcdefghijklmn"]
+        self.make, self.scramble, self.fatal, *given = self._all
+        self.expect, self.near, self.unequal, self.new, self.other, *given = given
+        self.twin, self.twins_inside, self.spoiled, self.unpacked, self.each_unpacked, self.fresh = given
 
     def bind(self, breaking: str, on_failure: Callable[[], Any]) -> None:
         """Put what the names stand for into `builtins`.
@@ -32,24 +47,29 @@ class Names:
             breaking: key of `MAKERS`.
             on_failure: called when an assertion fails in a hardened copy.
         """
-        space = vars(builtins)
         make = MAKERS[breaking]
-        space.update(
+        vars(builtins).update(
             {
                 self.make: make,
                 self.scramble: Scrambler(make),
-                self.expect: wrong_expected,
                 self.fatal: on_failure,
+                self.expect: wrong_expected,
+                self.near: near_expected,
                 self.unequal: unequal,
                 self.new: new_instance,
                 self.other: OtherError,
-                self.near: near_expected,
+                self.twin: twin,
+                self.twins_inside: twins_inside,
+                self.spoiled: spoiled,
+                self.unpacked: unpacked,
+                self.each_unpacked: each_unpacked,
+                self.fresh: fresh,
             }
         )
 
     def unbind(self) -> None:
         """Take the names out of `builtins`."""
-        for name in (self.make, self.scramble, self.expect, self.fatal, self.unequal, self.new, self.other, self.near):
+        for name in self._all:
             vars(builtins).pop(name, None)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from selfcodealign.sandbox.inside.edits import Edits, Names, expression
+from selfcodealign.sandbox.inside.judgement import ALL, HASHED
 from selfcodealign.sandbox.inside.parts import Parts
 from selfcodealign.sandbox.inside.roles import called_name
 from selfcodealign.sandbox.inside.sites import RAISING, TOLERANT, Site, call_of, touches
@@ -17,6 +18,8 @@ LOWEST, HIGHEST = "float('-inf')", "float('inf')"
 CLOSE = frozenset({"isclose", "allclose", "array_equal", "approx"})
 # Assertions that hold for a wrong expected value as well as for the right one.
 UNDECIDED_ASSERTIONS = frozenset({"assertNotEqual", "assertIsNot", "assertNotIn", "assertNotAlmostEqual"})
+HASHED_DISPLAYS = (ast.Set, ast.Dict, ast.SetComp, ast.DictComp)
+HASHED_TYPES = frozenset({"set", "frozenset", "dict"})
 EXPECTED_KEYWORDS = frozenset(["first", "second", "actual", "expected", "desired", "obj", "left", "right"])
 
 
@@ -33,6 +36,8 @@ class Expectations:
         makes_object: the expected values that were made wrong last make an object of the program; not each of them
             needs to decide how it compares.
         num_leaves: how many values the assertion whose expected value was made wrong last expects, in literals.
+        has_hashed: it expects sets or dicts, in which values are found by their hash.
+        is_independent: what it expects does not come from the code itself.
     """
 
     def __init__(self, tree: ast.Module, parts: Parts, names: Names, edits: Edits) -> None:
@@ -40,20 +45,23 @@ class Expectations:
         self._parts = parts
         self._names = names
         self._edits = edits
-        self._leaf = -1
+        self._leaf = ALL
         self._bindings: set[str] = set()
         self._used_twice: set[str] = set()
         self._near = False
         self._results = parts.results
         self.num_leaves = 0
         self.makes_object = False
+        self.has_hashed = False
+        self.is_independent = True
 
-    def expect_wrong(self, site: Site, leaf: int = -1) -> bool:
+    def expect_wrong(self, site: Site, leaf: int = ALL) -> bool:
         """Make the expected value of an assertion wrong.
 
         Args:
             site: the assertion.
-            leaf: which of the values in a literal is to be wrong; -1: all.
+            leaf: which of the values in a literal is to be wrong; `ALL`, or `HASHED`: the items of sets and the keys of
+                dicts, by values with the same hash.
 
         Returns:
             Whether the assertion has a form that cannot hold then for an honest result.
@@ -61,6 +69,7 @@ class Expectations:
         asserting = site.statement
         self._bindings.clear()
         self._leaf, self.num_leaves, self.makes_object, self._near = leaf, 0, False, False
+        self.has_hashed, self.is_independent = False, True
         names = [part.id for part in flat(asserting) if isinstance(part, ast.Name)]
         self._used_twice = {name for name in names if names.count(name) > 1}
         if isinstance(asserting, ast.Assert):
@@ -151,6 +160,7 @@ class Expectations:
         if name in CLOSE and len(call.args) >= 2:
             self._near = True
             place = 0 if self._is_code(call.args[1]) and not self._is_code(call.args[0]) else 1
+            self.is_independent = self.is_independent and not self._is_code(call.args[place])
             self._make_argument_wrong(call, place, call.args[place])
             return holds
         if name == "isinstance" and len(call.args) == 2 and self._is_code(call.args[0]):
@@ -176,6 +186,7 @@ class Expectations:
         expected, actual = compare.left, compare.comparators[-1]
         if not left_is_expected:
             expected, actual = actual, expected
+        self.is_independent = self.is_independent and not self._is_code(expected)
         wrong = f"{self._names.unequal}()"
         if isinstance(operator, (ast.Eq, ast.Is) if holds else (ast.NotEq, ast.IsNot)):
             if self._makes_object(actual):
@@ -184,7 +195,10 @@ class Expectations:
                 self._make_wrong(expected, put)
             return True
         if isinstance(operator, ast.In if holds else ast.NotIn):
-            put(expression(wrong if left_is_expected else f"[{wrong}]", compare))
+            if left_is_expected:
+                self._wrap(expected, self._names.twin, put)
+            else:
+                put(expression(f"[{wrong}]", compare))
             # A container that is made on the spot may lawfully hold everything; one that the code returns may not.
             return not left_is_expected or (isinstance(actual, ast.Call) and not self._makes_object(actual))
         if isinstance(operator, (ast.Lt, ast.LtE, ast.Gt, ast.GtE)) and holds:
@@ -211,10 +225,14 @@ class Expectations:
         """Replace an expected value: a literal by another one, an object of the program by one made of other values."""
         if isinstance(expected, ast.Starred):
             return
+        self.has_hashed = self.has_hashed or self._is_hashed(expected)
+        if self._leaf == HASHED:
+            self._wrap(expected, self._names.twins_inside, put)
+            return
         try:
             value = ast.literal_eval(expected)
             first, self.num_leaves = self.num_leaves, self.num_leaves + count_leaves(value)
-            leaves = (self._leaf in {-1, place} for place in itertools.count(first))
+            leaves = (self._leaf in {ALL, place} for place in itertools.count(first))
             text = repr(wrong_literal(value, leaves, near=self._near))
             ast.literal_eval(text)  # an infinite number has no literal
             node = expression(text, expected)
@@ -235,9 +253,24 @@ class Expectations:
             for place, value in enumerate(expected.args):
                 self._make_wrong(value, partial(self._edits.put, expected.args, place))
             return
-        call = expression(f"{self._names.near if self._near else self._names.expect}(0)", expected)
-        call.args[0] = expected  # type: ignore[attr-defined]
+        self._wrap(expected, self._names.near if self._near else self._names.expect, put)
+
+    @staticmethod
+    def _wrap(value: ast.expr, function: str, put: Callable[[ast.expr], None]) -> None:
+        """Put a call of a function with a value into the place of the value."""
+        call = expression(f"{function}(0)", value)
+        call.args[0] = value  # type: ignore[attr-defined]
         put(call)
+
+    def _is_hashed(self, expected: ast.expr) -> bool:
+        """Whether an expected value is or holds a set or a dict, as far as its source or that of its name shows."""
+        values = [expected]
+        if isinstance(expected, ast.Name):
+            values += [value for binding in self._parts.bindings(expected.id) for value in binding]
+        return any(
+            isinstance(node, HASHED_DISPLAYS) or (isinstance(node, ast.Call) and called_name(node) in HASHED_TYPES)
+            for node in flat(*values)
+        )
 
     def _make_binding_wrong(self, name: str) -> bool:
         """Make a value wrong where a name is bound to it: code under test might read the name.

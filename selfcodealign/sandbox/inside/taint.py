@@ -31,6 +31,34 @@ def tainted_names(blocks: Sequence[list[ast.stmt]], code: set[str], helpers: set
     return found
 
 
+def given_functions(program: Sequence[ast.stmt]) -> set[str]:
+    """Functions that may be given results although no call shows it.
+
+    A callback is handed on as a value, and a lambda or function hands on what it is given itself.
+    """
+    found: set[str] = set()
+    called: set[int] = set()
+    names: list[ast.Name] = []
+    for node in flat(*program):
+        if isinstance(node, ast.Name):
+            names.append(node)
+        elif isinstance(node, ast.Call):
+            called.add(id(node.func))
+        elif isinstance(node, (*FUNCTIONS, ast.Lambda)):
+            found |= _fed_with(parameters_of(node), node)
+    return found | {name.id for name in names if id(name) not in called and isinstance(name.ctx, ast.Load)}
+
+
+def _fed_with(parameters: set[str], function: ast.AST) -> set[str]:
+    calls = [node for node in flat(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    return {
+        call.func.id
+        for call in calls
+        if isinstance(call.func, ast.Name)
+        and any(isinstance(part, ast.Name) and part.id in parameters for part in flat(*call.args, *call.keywords))
+    }
+
+
 def library_names(program: Sequence[ast.stmt]) -> set[str]:
     """Imported names that only ever stand for what a library has: a result of the code is not in them.
 
