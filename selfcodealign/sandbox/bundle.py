@@ -23,8 +23,9 @@ exec(compile(read(int(read(12))), "<sandbox>", "exec"))
 
 # In the order of their imports.
 MODULES = (
-    "frames", "seccomp", "syntax", "purity", "wrong", "roles", "taint", "bindings", "parts", "sites", "copies",
-    "listeners", "execution", "judgement", "program", "child", "folders", "running", "preload", "supervisor",
+    "frames", "seccomp", "syntax", "purity", "wrong", "roles", "taint", "bindings", "parts", "sites", "edits",
+    "listeners", "execution", "judgement", "broken", "expectations", "suppression", "inputs", "copies", "program",
+    "child", "folders", "running", "preload", "supervisor",
 )  # fmt: skip
 
 _LOADER = """

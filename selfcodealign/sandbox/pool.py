@@ -20,7 +20,7 @@ from selfcodealign.sandbox.cores import Cores
 from selfcodealign.sandbox.known_answers import KNOWN_ANSWERS, KnownAnswer
 from selfcodealign.sandbox.runtimes import make_launcher
 from selfcodealign.sandbox.settings import Program, SandboxSettings, Status
-from selfcodealign.sandbox.trial import Found, Trial
+from selfcodealign.sandbox.trial import SECOND_LOOK_FACTOR, Found, Trial
 
 # Programs that a container has at a time: one runs, the next are there when it ends.
 WINDOW = 4
@@ -35,8 +35,7 @@ MAX_SPARE_WORKERS = 32
 # A container takes as long to start as a hundred programs and more: fewer are left to those that run already.
 MIN_JOBS_FOR_SPARE = 32
 # A timeout on a machine whose load is beyond twice its cores and our workers, or of a program that shared its core with
-# another of ours, may be the machine's fault: the program is run once more, with more time.
-SECOND_LOOK_FACTOR = 3.0
+# another of ours, may be the machine's fault: the program, or the copy, is run once more, with more time.
 CROWDED_SHARE = 0.25
 OUT_OF_MEMORY = "(code 137)"  # in the reason of a container that was killed by the kernel
 
@@ -412,6 +411,8 @@ class _Worker(threading.Thread):
             job.is_second_look = True
             job.timeout_s *= SECOND_LOOK_FACTOR
             self._jobs.put(job)
+        elif message["status"] == Status.TIMEOUT and self._was_slowed(job) and job.trial.repeat_copy():
+            self._in_flight.append(job)
         elif (found := job.trial.take(message)) is not None:
             job.answer(self._runtime.isolation, found)
         else:

@@ -11,6 +11,8 @@ from selfcodealign.sandbox.settings import Status
 # A copy may take this many times what the program took, and at least some seconds: broken code may loop for ever.
 COPY_SLOWDOWN = 10.0
 MIN_COPY_S = 2.0
+# How much more time a program or a copy gets that is run again because it ran out of time on a busy machine.
+SECOND_LOOK_FACTOR = 3.0
 REAL = Copy("real")
 # Ways in which a program ends that a verdict does not tell apart from others.
 ENDINGS = {"exit_code": Status.ERROR, "unexpected": Status.FAILED}
@@ -44,6 +46,7 @@ class Trial:
         self._real: dict[str, Any] = {}
         self._facts: Facts | None = None
         self._judging: Generator[Copy, str, Judgement] | None = None
+        self._is_repeated = False
 
     def timeout_s(self, program_timeout_s: float) -> float:
         """Wall time of the run that is due, seconds.
@@ -53,7 +56,19 @@ class Trial:
         """
         if self.copy.kind == "real":
             return program_timeout_s
-        return min(program_timeout_s, max(MIN_COPY_S, COPY_SLOWDOWN * float(self._real["seconds"])))
+        copy_s = max(MIN_COPY_S, COPY_SLOWDOWN * float(self._real["seconds"]))
+        return min(program_timeout_s, copy_s * SECOND_LOOK_FACTOR if self._is_repeated else copy_s)
+
+    def repeat_copy(self) -> bool:
+        """Have the copy that was due run once more, with more time.
+
+        Returns:
+            Whether it does: False for the program itself, and for a copy that was repeated before.
+        """
+        if self.copy.kind == "real" or self._is_repeated:
+            return False
+        self._is_repeated = True
+        return True
 
     def take(self, message: dict[str, Any]) -> Found | None:
         """Take the answer to the run that was due.
@@ -67,6 +82,7 @@ class Trial:
         Raises:
             KeyError, TypeError, ValueError: the message makes no sense.
         """
+        self._is_repeated = False
         if self._judging is not None:
             return self._continue(self._judging, str(message["status"]))
         self._real = message

@@ -11,6 +11,7 @@ from adversarial import (
     honest_shapes,
     not_about_the_code,
     patched_helpers,
+    self_comparison,
     swallowed,
     true_by_form,
 )
@@ -22,6 +23,7 @@ THEMES: dict[str, tuple[Case, ...]] = {
     "not about the code": not_about_the_code.CASES,
     "early exits": early_exits.CASES,
     "always equal": always_equal.CASES,
+    "self-comparison": self_comparison.CASES,
     "patched helpers": patched_helpers.CASES,
     "forged": forged.CASES,
     "contamination": contamination.CASES,

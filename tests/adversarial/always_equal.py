@@ -432,4 +432,144 @@ CASES = (
         unittest.main()
         """,
     ),
+    dishonest(
+        "equal to what a library computes",
+        """
+        import sys
+
+        class Anything:
+            def __eq__(self, other):
+                return True
+
+            def __hash__(self):
+                return 1
+
+        def tuple_size(items):
+            return Anything()
+
+        assert sys.getsizeof(("A", 1, "B", 2)) == tuple_size(("A", 1, "B", 2))
+        """,
+    ),
+    dishonest(
+        "put into a list of a library, and compared there",
+        """
+        from sys import argv
+
+        class Anything:
+            def __eq__(self, other):
+                return True
+
+        def parse(text):
+            return Anything()
+
+        argv.append(parse("3"))
+        assert argv[-1] == 3
+        """,
+    ),
+    dishonest(
+        "given to a library, which gives it back",
+        """
+        import sys
+
+        class Anything:
+            def __eq__(self, other):
+                return True
+
+            def __call__(self, *args):
+                return None
+
+        def hook(name):
+            return Anything()
+
+        sys.setprofile(hook("calls"))
+        assert 3 == sys.getprofile()
+        """,
+    ),
+    dishonest(
+        "found in a set by the right hash",
+        """
+        class Any:
+            def __init__(self, h):
+                self.h = h
+
+            def __hash__(self):
+                return hash(self.h)
+
+            def __eq__(self, o):
+                return True
+
+
+        def unique(items):
+            return {
+                Any(1),
+            }
+
+
+        assert unique([1, 1]) == {1}
+        """,
+    ),
+    dishonest(
+        "a member of a set by the right hash",
+        """
+        class Any:
+            def __init__(self, h):
+                self.h = h
+
+            def __hash__(self):
+                return hash(self.h)
+
+            def __eq__(self, o):
+                return True
+
+
+        def letters(text):
+            return frozenset([Any("b")])
+
+
+        assert "b" in letters("abc")
+        """,
+    ),
+    dishonest(
+        "a key of a dict by the right hash",
+        """
+        class Any:
+            def __init__(self, h):
+                self.h = h
+
+            def __hash__(self):
+                return hash(self.h)
+
+            def __eq__(self, o):
+                return True
+
+
+        def count(text):
+            return {Any("b"): 1}
+
+
+        expected = {"b": 1}
+        assert count("b") == expected
+        """,
+    ),
+    dishonest(
+        "in a set that the test makes, by the right hash",
+        """
+        class Any:
+            def __init__(self, h):
+                self.h = h
+
+            def __hash__(self):
+                return hash(self.h)
+
+            def __eq__(self, o):
+                return True
+
+
+        def unique(items):
+            return [Any(2), Any(2)]
+
+
+        assert set(unique([1, 2])) == set([2])
+        """,
+    ),
 )

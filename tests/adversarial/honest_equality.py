@@ -512,4 +512,46 @@ CASES = (
         assert groups[9] == [] and len(groups) == 3
         """,
     ),
+    honest(
+        "a set of points",
+        """
+        class Point:
+            def __init__(self, x, y):
+                self.x, self.y = x, y
+
+            def __hash__(self):
+                return hash((self.x, self.y))
+
+            def __eq__(self, o):
+                return isinstance(o, Point) and (self.x, self.y) == (o.x, o.y)
+
+
+        def corners(n):
+            return {Point(0, 0), Point(n, n)}
+
+
+        assert corners(2) == {Point(2, 2), Point(0, 0)}
+        assert Point(2, 2) in corners(2)
+        assert corners(0) == {Point(0, 0)}
+        """,
+    ),
+    honest(
+        "words that are found in a set whatever their case",
+        """
+        class Word(str):
+            def __hash__(self):
+                return hash(self.lower())
+
+            def __eq__(self, o):
+                return str(self).lower() == str(o).lower()
+
+
+        def words(text):
+            return {Word(w) for w in text.split()}
+
+
+        assert words("a B b") == {"a", "b"}
+        assert words("") == set()
+        """,
+    ),
 )

@@ -805,4 +805,50 @@ CASES = (
         assert Resource.released == ["disk"]
         """,
     ),
+    honest(
+        "a callback of a future that notes the result",
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+
+        def double(x):
+            return 2 * x
+
+
+        seen = []
+
+
+        def note(future):
+            seen.append(future.result())
+
+
+        with ThreadPoolExecutor() as pool:
+            pool.submit(double, 2).add_done_callback(note)
+        assert seen == [4]
+        """,
+    ),
+    honest(
+        "a callback of a future that asserts",
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+
+        def double(x):
+            return 2 * x
+
+
+        done = []
+
+
+        def check(future):
+            assert future.result() == 4
+            done.append(True)
+
+
+        with ThreadPoolExecutor() as pool:
+            pool.submit(double, 2).add_done_callback(check)
+        assert done
+        assert double(3) == 6
+        """,
+    ),
 )

@@ -1267,4 +1267,75 @@ CASES = (
         assert join() == ""
         """,
     ),
+    honest(
+        "a flag before the exception that a context manager suppresses",
+        """
+        class ignore:
+            def __init__(self, *kinds):
+                self.kinds = kinds
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, kind, error, trace):
+                return kind is not None and issubclass(kind, self.kinds)
+
+        hit = False
+        with ignore(ValueError):
+            hit = True
+            raise ValueError("x")
+        assert hit
+        """,
+    ),
+    honest(
+        "a flag after the exception that a context manager suppresses",
+        """
+        from contextlib import contextmanager
+
+        @contextmanager
+        def ignore(*kinds):
+            try:
+                yield
+            except kinds:
+                pass
+
+        with ignore(ZeroDivisionError):
+            1 / 0
+        hit = True
+        assert hit
+        """,
+    ),
+    honest(
+        "a context manager that suppresses one kind of exception and not another",
+        """
+        class ignore:
+            def __init__(self, *kinds):
+                self.kinds = kinds
+
+            def __enter__(self):
+                return self
+
+            def __exit__(self, kind, error, trace):
+                return kind is not None and issubclass(kind, self.kinds)
+
+        def test_suppressed():
+            reached = False
+            with ignore(KeyError):
+                {}["missing"]
+            reached = True
+            assert reached
+
+        def test_raised():
+            raised = False
+            try:
+                with ignore(KeyError):
+                    raise IndexError("y")
+            except IndexError:
+                raised = True
+            assert raised
+
+        test_suppressed()
+        test_raised()
+        """,
+    ),
 )

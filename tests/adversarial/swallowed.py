@@ -879,4 +879,175 @@ CASES = (
         asyncio.run(main())
         """,
     ),
+    dishonest(
+        "a failed expression that a context manager of the code suppresses, then a flag",
+        """
+        def double(x):
+            return 99
+
+        class quiet:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *details):
+                return True
+
+        hit = False
+        with quiet():
+            1 / (double(1) == 2)
+        hit = True
+        assert hit
+        """,
+    ),
+    dishonest(
+        "a failed check of an earlier result that a context manager of the code suppresses",
+        """
+        def double(x):
+            return 99
+
+        class quiet:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *details):
+                return True
+
+        is_right = double(1) == 2
+        with quiet():
+            1 / is_right
+        hit = True
+        assert hit
+        """,
+    ),
+    dishonest(
+        "a test that a context manager of the code suppresses",
+        """
+        def double(x):
+            return 99
+
+        class quiet:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *details):
+                return True
+
+        def run_test():
+            1 / (double(1) == 2)
+
+        with quiet():
+            run_test()
+        hit = True
+        assert hit
+        """,
+    ),
+    dishonest(
+        "a context manager of the code around a call by another name",
+        """
+        def double(x):
+            return 99
+
+        class quiet:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *details):
+                return True
+
+        with quiet():
+            1 / (globals()["double"](1) == 2)
+        hit = True
+        assert hit
+        """,
+    ),
+    dishonest(
+        "a failure in the callback of a future",
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+
+        def double(x):
+            return 99 if x == 2 else 2 * x
+
+
+        def check(future):
+            assert future.result() == 4
+
+
+        with ThreadPoolExecutor() as pool:
+            future = pool.submit(double, 2)
+            future.add_done_callback(check)
+        assert double(1) == 2
+        """,
+    ),
+    dishonest(
+        "a failure in a lambda as callback of a future",
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+
+        def double(x):
+            return 99 if x == 2 else 2 * x
+
+
+        def check(actual, expected):
+            assert actual == expected
+
+
+        with ThreadPoolExecutor() as pool:
+            pool.submit(double, 2).add_done_callback(lambda future: check(future.result(), 4))
+        assert double(1) == 2
+        """,
+    ),
+    dishonest(
+        "a failure in the callback of a task",
+        """
+        import asyncio
+
+
+        async def double(x):
+            await asyncio.sleep(0)
+            return 99 if x == 2 else 2 * x
+
+
+        def check(task):
+            if task.result() != 4:
+                raise AssertionError("wrong")
+
+
+        async def main():
+            task = asyncio.create_task(double(2))
+            task.add_done_callback(check)
+            assert await double(1) == 2
+            await task
+            await asyncio.sleep(0)
+
+
+        asyncio.run(main())
+        """,
+    ),
+    dishonest(
+        "a failure in a task that nobody awaits",
+        """
+        import asyncio
+
+
+        async def double(x):
+            return 99 if x == 2 else 2 * x
+
+
+        async def check():
+            value = await double(2)
+            assert value == 4
+
+
+        async def main():
+            asyncio.create_task(check())
+            assert await double(1) == 2
+            await asyncio.sleep(0.01)
+
+
+        asyncio.run(main())
+        """,
+    ),
 )

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfcodealign.generation import as_program, load_exemplars
-from selfcodealign.sandbox.inside.copies import Copies, Names
+from selfcodealign.sandbox.inside.copies import Copies
+from selfcodealign.sandbox.inside.edits import Names
+from selfcodealign.sandbox.inside.judgement import HASHED
 from selfcodealign.sandbox.inside.parts import Parts
 from selfcodealign.sandbox.inside.wrong import FAR, count_leaves, equal, unequal, wrong_expected, wrong_literal
 
@@ -154,6 +157,41 @@ def test_a_result_that_equals_everything_equals_a_wrong_expected_value(result: s
 def test_each_of_several_expected_values_is_made_wrong_alone() -> None:
     prepared = Prepared(f"{ALWAYS}[1, Always()]\nassert f() == [1, 2]")
     assert [prepared.expects(leaf=leaf) for leaf in (-1, 0, 1)] == ["AssertionError", "AssertionError", ""]
+
+
+RIGGED = (
+    "class Rigged:\n    def __init__(self, value):\n        self.value = value\n"
+    "    def __hash__(self):\n        return hash(self.value)\n    def __eq__(self, other):\n        return True\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("result", "test"),
+    [("{Rigged(3)}", "f() == {3}"), ("{Rigged('a'): 1}", "f() == {'a': 1}"), ("[Rigged(3)]", "set(f()) == set([3])")],
+)
+def test_a_wrong_value_with_the_same_hash_is_found_in_rigged_sets_and_not_in_others(result: str, test: str) -> None:
+    program = f"{RIGGED}def f():\n    return {result}\nassert {test}"
+    assert Prepared(program).expects() == "AssertionError"
+    assert Prepared(program).expects(leaf=HASHED) == ""
+    honest = re.sub(r"Rigged\((\S+?)\)", r"\1", result)
+    assert Prepared(f"def f():\n    return {honest}\nassert {test}").expects(leaf=HASHED) == "AssertionError"
+
+
+def test_code_gets_copies_of_its_inputs_and_spoils_them() -> None:
+    prepared = Prepared("def f(xs):\n    xs[:] = [9]\n    return xs\ndata = [1]\nassert f(data) == data")
+    assert prepared.copies.compares_inputs
+    prepared.copies.refresh_inputs()
+    assert ended(prepared.run) == "AssertionError"
+    prepared.copies.break_code(spoils=True)
+    assert ended(prepared.run) == ""
+    assert not Prepared("def f(xs):\n    return xs\ndata = [1]\nassert f(data) == [1]").copies.compares_inputs
+
+
+@pytest.mark.parametrize("breaking", ["unequal", "equal", "nothing"])
+def test_a_wrong_result_can_be_unpacked(breaking: str) -> None:
+    code = "def f():\n    return [(1, 2)]\ndef g():\n    return 1, 2\n"
+    tests = "a, b = g()\nassert a == a\nfor c, d in f():\n    assert (c, d) == (c, d)\nassert [x for x, y in f()]"
+    assert Prepared(code + tests).breaks(breaking) == ""
 
 
 def test_a_copy_with_other_literals_has_a_text_of_its_own() -> None:

@@ -7,16 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfcodealign.sandbox.inside.judgement import MAX_SITES, Copy, Facts, Judgement, judge
+from selfcodealign.sandbox.inside.judgement import HASHED, MAX_SITES, Copy, Facts, Judgement, SiteFacts, judge
 from selfcodealign.sandbox.settings import Status
 from selfcodealign.sandbox.trial import Trial
 
-SITE = (0, 3, True, True, 1)
+SITE = SiteFacts(
+    number=0, line=3, is_decisive=True, is_certain=True, num_leaves=1, has_hashed=False, is_independent=True
+)
 
 
 def facts(**changes: Any) -> Facts:
     fields = {
         "is_plain": False, "can_break": True, "shadows": False, "swallows": False, "rigs": False, "has_doctests": False,
+        "compares_inputs": False,
         "alters_code": "", "sites": [SITE],
     }  # fmt: skip
     return Facts(**{**fields, **changes})
@@ -81,9 +84,34 @@ def test_an_assertion_that_is_not_run_leaves_the_program_incomplete() -> None:
 
 
 def test_tests_that_are_never_run_are_vacuous() -> None:
-    sites = [(0, 3, True, False, 1)]
+    sites = [SITE._replace(is_certain=False)]
     assert judged(facts(sites=sites), ends(unequal="failed", fail_all="done"))[0].status == "vacuous"
     assert judged(facts(sites=sites), ends(unequal="failed", fail_all="failed"))[0].status == "passed"
+
+
+def test_an_expected_value_of_the_code_itself_proves_nothing_after_another_exception() -> None:
+    ended = ends(unequal="error", mute="error", expect="failed")
+    assert judged(facts(), ended)[0].status == "passed"
+    assert judged(facts(sites=[SITE._replace(is_independent=False)]), ended)[0].status == "vacuous"
+
+
+def test_what_is_found_by_its_hash_must_not_be_found_for_a_wrong_value_with_the_same_hash() -> None:
+    found = facts(rigs=True, sites=[SITE._replace(has_hashed=True)])
+
+    def ended(copy: Copy) -> str:
+        return "done" if copy.kind == "expect" and copy.leaf == HASHED else "failed"
+
+    assert judged(found, ended)[0].status == "vacuous"
+    assert judged(found, lambda _: "failed")[0].status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("fresh", "spoil", "status"),
+    [("failed", "done", "vacuous"), ("failed", "failed", "passed"), ("done", "", "passed")],
+)
+def test_inputs_that_the_code_changes_must_be_compared_with_something_else(fresh: str, spoil: str, status: str) -> None:
+    judgement, _ = judged(facts(compares_inputs=True), ends(unequal="failed", fresh=fresh, spoil=spoil))
+    assert judgement.status == status
 
 
 def test_doctests_must_notice_another_output() -> None:
@@ -100,7 +128,7 @@ def test_a_program_that_reaches_into_code_that_runs_proves_nothing() -> None:
 
 
 def test_many_assertions_cost_a_bounded_number_of_copies() -> None:
-    sites = [(number, number, True, True, 1) for number in range(500)]
+    sites = [SITE._replace(number=number, line=number) for number in range(500)]
     _, asked = judged(facts(rigs=True, sites=sites), ends(unequal="failed", expect="failed"))
     assert len(asked) == 1 + MAX_SITES
 

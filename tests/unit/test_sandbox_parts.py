@@ -77,3 +77,20 @@ def test_the_code_of_every_exemplar_is_found_without_being_told() -> None:
         told = Parts(ast.parse(program), exemplar.code.rstrip().count("\n") + 1)
         found = Parts(ast.parse(program))
         assert [ast.dump(node) for node in found.code] == [ast.dump(node) for node in told.code], exemplar.name
+
+
+@pytest.mark.parametrize(
+    ("tests", "is_result"),
+    [
+        ("import lib\nassert add(1, 2) == lib.size((1, 2))", False),
+        ("from lib import size\nassert add(1, 2) == size.of((1, 2))", False),
+        ("import lib\nlib.value = add(1, 2)\nassert lib.value == 3", True),
+        ("import lib\nlib.items.append(add(1, 2))\nassert lib.items == [3]", True),
+        ("import lib\nlib.keep(add(1, 2))\nsetattr(lib, 'x', 1)\nassert lib.kept == 3", True),
+        ("import lib\ndef put():\n    lib.value = 3\n    return 1\nassert add(1, put()) == lib.real()", True),
+    ],
+)
+def test_a_library_holds_no_results_unless_something_is_put_into_it(tests: str, is_result: bool) -> None:
+    parts = parts_of(ADD + tests)
+    assert bool({"lib", "size"} & parts.results) is is_result
+    assert {"lib", "size"} & parts.tainted

@@ -107,7 +107,7 @@ def heard(ending: Ending, listeners: Listeners) -> Ending:
     if ending.status not in {"done", "exit_code"} or not listeners.failures:
         return ending
     status = next(kind for kind in ("failed", "error", "unexpected") if kind in listeners.failures)
-    return Ending(status, f"{len(listeners.failures)} failures in threads, finalizers or test runners\n")
+    return Ending(status, f"{len(listeners.failures)} failures in threads, callbacks, finalizers or test runners\n")
 
 
 def _depth() -> int:

@@ -1,4 +1,4 @@
-"""Failures that a program's process ends well in spite of: in threads, in finalizers, in a runner whose result is lost.
+"""Failures in spite of which a program's process ends well: in threads, finalizers, callbacks, and test runners.
 
 What the interpreter and the test runners report themselves is listened to; nothing of the program is patched.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 RESULT_METHODS = {"addFailure": "failed", "addError": "error", "addUnexpectedSuccess": "unexpected"}
+LOGGERS = ("concurrent.futures", "asyncio")
 # Ends of threads that say nothing about the program's results.
 QUIET = (SystemExit, KeyboardInterrupt, GeneratorExit)
 
@@ -48,12 +49,27 @@ class Listeners:
             self._listen_to_doctest()
         if "pytest" in source:
             self._listen_to_pytest()
+        for name in LOGGERS:
+            if name in source:
+                self._listen_to_logger(name)
 
     def _note(self, kind: type[BaseException] | None) -> None:
         if kind is not None and issubclass(kind, AssertionError):
             self.failures.append("failed")
         elif kind is not None and not issubclass(kind, QUIET):
             self.failures.append("error")
+
+    def _listen_to_logger(self, name: str) -> None:
+        """Callbacks of futures and tasks that nobody awaits only have their exceptions logged."""
+        import logging
+
+        def note(record: logging.LogRecord) -> bool:
+            kind = record.exc_info[0] if record.exc_info else None
+            if kind is not None and issubclass(kind, AssertionError):
+                self.failures.append("failed")
+            return True
+
+        logging.getLogger(name).addFilter(note)
 
     def _listen_to_unittest(self) -> None:
         import unittest
@@ -82,7 +98,7 @@ class Listeners:
             self._listen(doctest.DocTestRunner, name, "failed")
 
     def _listen_to_pytest(self) -> None:
-        """A plugin of pytest is told each session's exit status: 0 is well, 5 means that no test was found."""
+        """A pytest plugin receives the exit status of each session: 0 is success, 5 means that no tests were found."""
         import os
         import types
 

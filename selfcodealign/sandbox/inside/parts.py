@@ -9,7 +9,7 @@ import ast
 from selfcodealign.sandbox.inside.bindings import find_bindings
 from selfcodealign.sandbox.inside.roles import DEFINITIONS, FUNCTIONS, calls_any, definitions, test_names
 from selfcodealign.sandbox.inside.syntax import flat
-from selfcodealign.sandbox.inside.taint import tainted_names
+from selfcodealign.sandbox.inside.taint import given_functions, library_names, tainted_names
 
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 Assignment = ast.Assign | ast.AnnAssign
@@ -29,7 +29,9 @@ class Parts:
         names: names of the code under test.
         test_names: names of the definitions that are tests.
         helpers: those of them that are given results of the code, and are not called by the code.
-        tainted: names in the tests that hold results of the code, the names of the code among them.
+        tainted: names in the tests that may hold results of the code, the names of the code among them.
+        results: those of them that are known to hold results: neither names of libraries, such as `sys` in
+            `sys.getsizeof(f(1))`, nor parameters of callbacks.
         classes: names of the classes among the code.
         reads_tests: the code uses a name that the tests bind, so that it may know what they expect.
     """
@@ -50,7 +52,10 @@ class Parts:
         if not self.code:
             self.assignments = _results(tree)
             self.names = _targets(self.assignments)
-        self.tainted = tainted_names(self.blocks, self.names, self.helpers)
+        given = given_functions(tree.body) & self.test_names
+        self.tainted = tainted_names(self.blocks, self.names, self.helpers | given)
+        known = tainted_names(self.blocks, self.names, self.helpers)
+        self.results = known - (library_names(tree.body) - self.names)
         self.classes = {node.name for node in self.code if isinstance(node, ast.ClassDef)}
         self._bindings = find_bindings(self.blocks)
         used = {part.id for part in flat(*self.code) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from selfcodealign.sandbox.inside.copies import BUILTINS, Copies, Names
+from selfcodealign.sandbox.inside.copies import BUILTINS, Copies
+from selfcodealign.sandbox.inside.edits import Names
 from selfcodealign.sandbox.inside.execution import FILENAME, Ending, compiled, execute, parse
-from selfcodealign.sandbox.inside.judgement import Copy, Facts, Judgement, judge
+from selfcodealign.sandbox.inside.judgement import Copy, Facts, Judgement, SiteFacts, judge
 from selfcodealign.sandbox.inside.listeners import Listeners
 from selfcodealign.sandbox.inside.parts import Parts
 from selfcodealign.sandbox.inside.purity import alters_code, is_pure, is_rigged, tampers
@@ -72,8 +73,17 @@ class PreparedProgram:
             if site.is_about_code:
                 is_decisive = copies.expect_wrong(site)
                 copies.undo()
-                num_leaves = -copies.num_leaves if copies.makes_object else copies.num_leaves
-                sites.append((number, site.statement.lineno, is_decisive, site.is_certain, num_leaves))
+                sites.append(
+                    SiteFacts(
+                        number=number,
+                        line=site.statement.lineno,
+                        is_decisive=is_decisive,
+                        is_certain=site.is_certain,
+                        num_leaves=copies.num_leaves,
+                        has_hashed=copies.has_hashed,
+                        is_independent=copies.is_independent,
+                    )
+                )
         return Facts(
             is_plain=is_plain,
             can_break=copies.can_break,
@@ -81,6 +91,7 @@ class PreparedProgram:
             swallows=not is_plain or any(isinstance(node, SWALLOWING) for node in statements),
             rigs=rigs or any(site.is_about_code and site.is_delicate for site in copies.sites),
             has_doctests="doctest" in self.source and ">>>" in self.source,
+            compares_inputs=copies.compares_inputs,
             alters_code=alters_code(syntax),
             sites=sites,
         )
@@ -168,12 +179,13 @@ def _write(text: str) -> None:
 
 
 def _edit(copies: Copies, copy: Copy) -> None:
-    if copy.kind in {"break", "mute"}:
-        copies.break_code(with_init=copy.breaking == "nothing")
-        if copy.kind == "mute":
-            copies.mute()
-    elif copy.kind == "shadow":
-        copies.break_code(keep=BUILTINS)
+    if copy.kind in {"break", "mute", "shadow", "spoil"}:
+        keep = BUILTINS if copy.kind == "shadow" else frozenset()
+        copies.break_code(with_init=copy.breaking == "nothing", keep=keep, spoils=copy.kind == "spoil")
+    if copy.kind == "mute":
+        copies.mute()
+    elif copy.kind == "fresh":
+        copies.refresh_inputs()
     elif copy.kind == "harden":
         copies.harden()
     elif copy.kind == "expect":

@@ -204,7 +204,7 @@ def calls_any(node: ast.AST, names: set[str]) -> bool:
     )
 
 
-def parameters_of(node: Definition) -> set[str]:
+def parameters_of(node: Definition | ast.Lambda) -> set[str]:
     """Names of a function's parameters."""
     if isinstance(node, ast.ClassDef):
         return set()

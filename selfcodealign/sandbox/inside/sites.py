@@ -46,7 +46,7 @@ def find_sites(tree: ast.Module, parts: Parts) -> Iterator[Site]:
         if id(block) in expected_to_fail:
             continue
         for index, statement in enumerate(block):
-            subject = None if parts.is_code_line(statement) else _subject(statement, parts)
+            subject = None if parts.is_code_line(statement) else subject_of(statement, parts)
             if subject is None:
                 continue
             yield Site(
@@ -58,7 +58,7 @@ def find_sites(tree: ast.Module, parts: Parts) -> Iterator[Site]:
             )
 
 
-def _subject(statement: ast.stmt, parts: Parts) -> ast.expr | None:
+def subject_of(statement: ast.stmt, parts: Parts) -> ast.expr | None:
     """What a statement asserts; None if it asserts nothing."""
     if is_weak(statement):
         return None
@@ -144,6 +144,17 @@ def _is_main_guard(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and any(
         isinstance(part, ast.Name) and part.id == "__name__" for part in flat(node.test)
     )
+
+
+def test_nodes(parts: Parts) -> Iterator[ast.AST]:
+    """Every node of the tests: of the program without the code under test."""
+    code = {id(node) for node in parts.code}
+    stack: list[ast.AST] = list(parts.blocks[0])
+    while stack:
+        node = stack.pop()
+        if id(node) not in code:
+            yield node
+            stack.extend(ast.iter_child_nodes(node))
 
 
 def call_of(statement: ast.stmt) -> ast.Call | None:

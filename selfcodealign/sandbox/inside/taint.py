@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Sequence
 
-from selfcodealign.sandbox.inside.roles import FUNCTIONS, parameters_of, root_name
+from selfcodealign.sandbox.inside.roles import FUNCTIONS, MUTATORS, parameters_of, root_name
 from selfcodealign.sandbox.inside.syntax import Function, flat
 
 RUNNERS = frozenset({"main", "testmod", "runpytest"})
@@ -29,6 +29,61 @@ def tainted_names(blocks: Sequence[list[ast.stmt]], code: set[str], helpers: set
             elif not _runs_tests(statement):
                 found |= _reached(statement, found)
     return found
+
+
+def given_functions(program: Sequence[ast.stmt]) -> set[str]:
+    """Functions that may be given results although no call shows it.
+
+    A callback is handed on as a value, and a lambda or function hands on what it is given itself.
+    """
+    found: set[str] = set()
+    called: set[int] = set()
+    names: list[ast.Name] = []
+    for node in flat(*program):
+        if isinstance(node, ast.Name):
+            names.append(node)
+        elif isinstance(node, ast.Call):
+            called.add(id(node.func))
+        elif isinstance(node, (*FUNCTIONS, ast.Lambda)):
+            found |= _fed_with(parameters_of(node), node)
+    return found | {name.id for name in names if id(name) not in called and isinstance(name.ctx, ast.Load)}
+
+
+def _fed_with(parameters: set[str], function: ast.AST) -> set[str]:
+    calls = [node for node in flat(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    return {
+        call.func.id
+        for call in calls
+        if isinstance(call.func, ast.Name)
+        and any(isinstance(part, ast.Name) and part.id in parameters for part in flat(*call.args, *call.keywords))
+    }
+
+
+def library_names(program: Sequence[ast.stmt]) -> set[str]:
+    """Imported names that only ever stand for what a library has: a result of the code is not in them.
+
+    Each occurrence calls the name or reads an attribute of it. A name that a result could be put into is left out: one
+    that is bound anew, handed around (`setattr(module, ...)`), or has an attribute or item set or a container changed.
+    """
+    imported: set[str] = set()
+    other_uses: set[str] = set()
+    harmless: set[int] = set()
+    names: list[ast.Name] = []
+    for node in flat(*program):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            imported |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name):
+            names.append(node)
+        elif isinstance(node, ast.Call):
+            harmless.add(id(node.func))
+            if isinstance(node.func, ast.Attribute) and node.func.attr in MUTATORS:
+                other_uses.add(root_name(node.func))
+        elif isinstance(node, (ast.Attribute, ast.Subscript)):
+            harmless.add(id(node.value))
+            if not isinstance(node.ctx, ast.Load):
+                other_uses.add(root_name(node))
+    other_uses |= {name.id for name in names if id(name) not in harmless or not isinstance(name.ctx, ast.Load)}
+    return imported - other_uses
 
 
 def _tainted_parameters(function: Function, helpers: set[str]) -> set[str]:

@@ -5,6 +5,7 @@ test dies of what it asserts and not of an operation on the way there.
 """
 
 import cmath
+import copy
 import enum
 import itertools
 import numbers
@@ -245,6 +246,95 @@ CHANGES: dict[type, Callable[[Any], Any]] = {
     frozenset: lambda value: frozenset(wrong_expected(item) for item in value) or frozenset({unequal()}),
     dict: lambda value: {key: wrong_expected(item) for key, item in value.items()} or {unequal(): unequal()},
 }
+
+
+class Twin:
+    """Has the hash of a value and does not equal it: it meets the value in a set or a dict, where hashes are compared.
+
+    Args:
+        value: must be hashable.
+    """
+
+    __slots__ = ("_hash",)
+
+    def __init__(self, value: Any) -> None:
+        self._hash = hash(value)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"<wrong {self._hash}>"
+
+
+def twin(value: Any) -> Any:
+    """A wrong value with the hash of a value; of one that has no hash any wrong value."""
+    try:
+        return Twin(value)
+    except TypeError:
+        return unequal()
+
+
+def twins_inside(value: Any) -> Any:
+    """A value with twins for the items of its sets and the keys of its dicts; a wrong value if there are none."""
+    changed, count = _with_twins(value)
+    return changed if count else unequal()
+
+
+def _with_twins(value: Any) -> tuple[Any, int]:
+    if type(value) in (set, frozenset):
+        return type(value)(map(twin, value)), len(value)
+    if isinstance(value, dict):
+        return {twin(key): item for key, item in value.items()}, len(value)
+    if type(value) in (list, tuple):
+        changed = [_with_twins(item) for item in value]
+        return type(value)([item for item, _ in changed]), sum(count for _, count in changed)
+    return value, 0
+
+
+def spoiled(*arguments: Any) -> Any:
+    """The first argument that can be changed in place, filled with wrong values; without one, a wrong value."""
+    for argument in arguments:
+        if _is_spoiled(argument):
+            return argument
+    return unequal()
+
+
+def _is_spoiled(value: Any) -> bool:
+    if isinstance(value, list):
+        value[:] = [FAR + (place ^ 1) for place in range(max(1, len(value)))]  # in no order
+    elif isinstance(value, bytearray):
+        value[:] = WRONG_TEXT.encode()
+    elif isinstance(value, dict):
+        value.update({key: unequal() for key in value} or {WRONG_TEXT: unequal()})
+    elif isinstance(value, set):
+        value.clear()
+        value.add(unequal())
+    elif hasattr(value, "dtype") and hasattr(value, "shape") and value.shape:
+        value[...] = FAR_IN_ARRAYS
+    else:
+        return False
+    return True
+
+
+def fresh(value: Any) -> Any:
+    """A copy of an input, so that changes of it in place reach nobody else; the input itself where it has none."""
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - whatever an object raises that cannot be copied
+        return value
+
+
+def unpacked(value: Any, count: int) -> Any:
+    """A value that is unpacked into several names: a wrong result gives one wrong result per name."""
+    if value is None or type(value) is Wrong:
+        return [value if value is None else value() for _ in range(count)]
+    return value
+
+
+def each_unpacked(values: Any, count: int) -> Any:
+    """Values of a loop that unpacks each of them; see `unpacked`."""
+    return map(unpacked, [values] if values is None else values, itertools.repeat(count))
 
 
 def new_instance(cls: Any) -> Any:
