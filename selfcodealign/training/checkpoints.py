@@ -31,12 +31,12 @@ def checkpoint_folder(
         card: of the model that is trained.
         examples: the pairs, in order.
         settings: all settings of the training; those of `UNRELATED_TO_LOSS` are not in the digest.
-        seed: the run's seed.
+        seed: the training seed; it replaces the one of the settings, which may be null.
     """
     pairs = [[example.id, *([turn.role, turn.content] for turn in example.messages)] for example in examples]
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "trl")]
     deciding = {
-        **settings.model_dump(exclude=set(UNRELATED_TO_LOSS)),
+        **settings.model_dump(exclude={*UNRELATED_TO_LOSS, "seed"}),
         "learning_rate": settings.peak_learning_rate,
         "max_grad_norm": max(settings.max_grad_norm or 0.0, 0.0),
     }
