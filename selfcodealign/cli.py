@@ -9,6 +9,7 @@ from selfcodealign import journal_command
 from selfcodealign.curation import command as curation_command
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation import command as evaluation_command
+from selfcodealign.experiments import command as experiments_command
 from selfcodealign.sandbox import command as sandbox_command
 from selfcodealign.stage import one_line_errors
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(sandbox_command.app, name="sandbox")
 app.add_typer(journal_command.app, name="journal")
+app.add_typer(experiments_command.app, name="experiments")
 app.command()(one_line_errors(evaluation_command.evaluate))
 app.command()(one_line_errors(curation_command.show))
 app.command()(one_line_errors(curation_command.trace))

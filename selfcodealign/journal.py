@@ -131,7 +131,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
             connection.close()
 
 
-def only_writer(path: Path) -> AbstractContextManager[None]:
+def only_writer(path: Path) -> AbstractContextManager[int]:
     """Hold a journal's lock while the block runs.
 
     Raises:

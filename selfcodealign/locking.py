@@ -13,14 +13,17 @@ from selfcodealign.errors import InputError
 
 
 @contextmanager
-def only_process(path: Path, what: str) -> Iterator[None]:
+def only_process(path: Path, what: str) -> Iterator[int]:
     """Hold a lock while the block runs.
 
     The kernel lets go of it when the process ends, however it ends; the file stays and means nothing by itself.
 
     Args:
         path: the lock's file.
-        what: what is locked, for people.
+        what: what is locked, as the error calls it.
+
+    Yields:
+        The open file that holds the lock. A child process that inherits it holds the lock until it ends, too.
 
     Raises:
         InputError: another process holds it: which, on which host, since when. Or the file system has no locks.
@@ -37,16 +40,22 @@ def only_process(path: Path, what: str) -> Iterator[None]:
             raise InputError(f"{what} is in use by {holder}; wait until it has ended, or stop it") from error
         except OSError as error:
             raise InputError(f"cannot lock {what}: {error.strerror}; put it on a local disk") from error
-        os.truncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(_this_process()).encode(), 0)
-        yield
+        note_holder(descriptor, os.getpid())
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _this_process() -> dict[str, str | int]:
+def note_holder(descriptor: int, pid: int) -> None:
+    """Write into a lock's file which process holds the lock, for the error of others that want it.
+
+    Args:
+        descriptor: the open file that holds the lock.
+        pid: the process, this one or a child that inherited the file.
+    """
     since = datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    os.truncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps({"pid": pid, "host": socket.gethostname(), "since": since}).encode(), 0)
 
 
 def _holder(descriptor: int) -> str:

@@ -330,6 +330,11 @@ class FinetuneModel(Section):
     )
     method: Literal["full", "lora"] = Field(description="full: all weights; lora: low-rank adapters, merged afterwards")
     lora_rank: Count = Field(default=16, description="rank of the adapters (lora only)")
+    seed: NonNegative | None = Field(
+        default=None,
+        description="training seed: held-out pairs, order of the pairs, dropout, adapter initialization; null: the"
+        " run's seed",
+    )
     min_examples: Count = Field(description="fewer pairs than this stop the stage")
     holdout_share: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
         default=0.1,
@@ -469,20 +474,34 @@ def load_params(path: Path) -> Params:
         raise InputError(f"{path} cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
+    return parse_params(loaded, str(path))
+
+
+def parse_params(loaded: object, where: str) -> Params:
+    """Check parsed params.
+
+    Args:
+        loaded: the mapping that the YAML file holds.
+        where: where it comes from, such as the file's name; errors begin with it.
+
+    Raises:
+        InputError: an unknown or missing key, or a value out of range; the message names the key.
+    """
     try:
         return Params.model_validate(loaded)
     except ValidationError as error:
-        raise InputError(f"{path}: {_explain(error)}") from error
+        raise InputError(f"{where}: {first_fault(error)}") from error
 
 
-def _explain(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
+    """The fault that explains a failed validation best, in one line that names the key."""
     # A misspelt key is missing under its right name, too: what is too much says more than what is missing.
     faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
     first = faults[0]
     key = ".".join(str(part) for part in first["loc"]) or "the file"
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     if first["type"] == "extra_forbidden":
-        return f"{key} is not a known key; remove it or mend its name{more}"
+        return f"{key} is not a known key; remove it or correct its name{more}"
     if first["type"] == "missing":
         return f"{key} is missing{more}"
     if first["type"] == "value_error":

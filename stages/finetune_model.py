@@ -64,9 +64,10 @@ def main(
     is_dpo = settings.objective == "dpo"
     pairs = read_rows(preferences, Preference) if is_dpo else read_rows(examples, Example)
     card = read_card(base)
-    checkpoints = checkpoint_folder(cache or cache_folder(), card, pairs, settings, params.seed)
+    seed = params.seed if settings.seed is None else settings.seed
+    checkpoints = checkpoint_folder(cache or cache_folder(), card, pairs, settings, seed)
     with stage_run(NAME, metrics) as run:
-        result = finetune_model(base, pairs, settings, seed=params.seed, destination=out, checkpoints=checkpoints)
+        result = finetune_model(base, pairs, settings, seed=seed, destination=out, checkpoints=checkpoints)
         with replaced_folder(data) as folder:
             write_text(folder / "loss.csv", _csv(LossPoint, result.curve))
             write_text(folder / "scores.csv", _csv(ScorePoint, result.scores))

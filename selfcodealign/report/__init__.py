@@ -14,11 +14,12 @@ from selfcodealign.report.inputs import (
     read_output_tokens,
     read_stage_metrics,
 )
-from selfcodealign.report.page import write_report
+from selfcodealign.report.page import page_environment, page_style, write_report
 from selfcodealign.report.plots import summary_metrics, write_plots
-from selfcodealign.report.wording import STAGES
+from selfcodealign.report.wording import BENCHMARKS, STAGES, decimal, percent, point_range, points
 
 __all__ = [
+    "BENCHMARKS",
     "STAGES",
     "Attempts",
     "Evaluation",
@@ -26,7 +27,13 @@ __all__ = [
     "ReportInputs",
     "benchmark_rows",
     "conclusion",
+    "decimal",
     "installed_versions",
+    "page_environment",
+    "page_style",
+    "percent",
+    "point_range",
+    "points",
     "read_attempts",
     "read_evaluations",
     "read_examples",

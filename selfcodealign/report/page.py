@@ -45,12 +45,12 @@ def write_report(inputs: ReportInputs, out: Path) -> None:
 
 def render_page(inputs: ReportInputs) -> str:
     """The page as HTML."""
-    style, script = (_template_file(name) for name in ("report.css", "report.js"))
+    style, script = page_style(), _template_file("report.js")
     scores, paired = read_scores(inputs), read_paired(inputs)
     rows = benchmark_rows(inputs)
     yields = facts.yields(inputs)
     return (
-        _environment()
+        page_environment()
         .get_template("report.html.j2")
         .render(
             inputs=inputs,
@@ -137,9 +137,14 @@ def _section(section: BaseModel, prefix: str) -> list[Setting]:
 
 
 @cache
-def _environment() -> Environment:
+def page_environment(package: str = "selfcodealign.report") -> Environment:
+    """Jinja environment of the HTML pages: autoescaping on, with filters for numbers, names and text.
+
+    Args:
+        package: whose `templates` folder holds the page's template.
+    """
     environment = Environment(
-        loader=PackageLoader("selfcodealign.report", "templates"),
+        loader=PackageLoader(package, "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -161,6 +166,11 @@ def _environment() -> Environment:
     }
     environment.filters.update(filters)
     return environment
+
+
+def page_style() -> str:
+    """The style sheet of the HTML pages, to be put inline."""
+    return _template_file("report.css")
 
 
 def _template_file(name: str) -> str:

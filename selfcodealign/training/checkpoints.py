@@ -37,12 +37,12 @@ def checkpoint_folder(
         card: of the model that is trained.
         pairs: what is trained on, in order.
         settings: all settings of the training; those of `UNRELATED_TO_LOSS` are not in the digest.
-        seed: the run's seed.
+        seed: the training seed; it replaces the one of the settings, which may be null.
     """
     unrelated = UNRELATED_TO_LOSS | (OF_PREFERENCES if settings.objective == "sft" else frozenset())
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "trl")]
     deciding = {
-        **settings.model_dump(exclude=set(unrelated)),
+        **settings.model_dump(exclude={*unrelated, "seed"}),
         "learning_rate": settings.peak_learning_rate,
         "max_grad_norm": max(settings.max_grad_norm or 0.0, 0.0),
     }

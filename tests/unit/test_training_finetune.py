@@ -352,6 +352,7 @@ def test_checkpoints_belong_to_one_model_data_set_setting_and_seed(base: Path, t
     card, pairs, settings = read_card(base), make_examples(3), make_settings()
     first = checkpoint_folder(tmp_path, card, pairs, settings, 1)
     assert first == checkpoint_folder(tmp_path, card, list(pairs), make_settings(), 1)
+    assert first == checkpoint_folder(tmp_path, card, pairs, make_settings(seed=1), 1)
     others = [
         checkpoint_folder(tmp_path, card, pairs[:2], settings, 1),
         checkpoint_folder(tmp_path, card, pairs, make_settings(learning_rate=2e-3), 1),
