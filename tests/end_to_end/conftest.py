@@ -32,6 +32,9 @@ SMALL = {
     "generate_responses.num_samples": 4,
     "generate_responses.max_new_tokens": 320,
     "select_examples.keep": "all",
+    "finetune_model.objective": "sft",  # a run this small has hardly a task with a passing and a failing answer
+    "finetune_model.method": "full",
+    "finetune_model.learning_rate": None,
     "finetune_model.min_examples": 1,
     "finetune_model.holdout_share": 0.0,  # the trained weights are kept, whatever they are worth
     "finetune_model.epochs": 1,

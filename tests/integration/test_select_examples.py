@@ -24,6 +24,7 @@ from selfcodealign.evaluation.sources import fallback_task
 from selfcodealign.generation import Exemplar, as_program, load_exemplars
 from selfcodealign.records import (
     Concepts,
+    ConsensusTests,
     Dropped,
     Example,
     Instruction,
@@ -62,6 +63,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_rows(data / "generate_instructions/instructions.parquet", tasks, Instruction)
     write_rows(data / "generate_responses/responses.parquet", responses, Response)
     write_rows(data / "validate_responses/verdicts.parquet", verdicts, Verdict)
+    write_rows(data / "validate_responses/consensus.parquet", [], ConsensusTests)
     return root
 
 

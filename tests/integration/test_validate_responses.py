@@ -11,7 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from selfcodealign.records import Dropped, Response, Strength, Verdict, read_rows, row_id, write_rows
+from selfcodealign.records import ConsensusTests, Dropped, Response, Strength, Verdict, read_rows, row_id, write_rows
 from selfcodealign.sandbox.command import app as sandbox_app
 
 pytestmark = pytest.mark.sandbox
@@ -79,6 +79,34 @@ def test_verdicts_come_in_the_order_of_the_responses_and_a_rerun_asks_for_nothin
     assert (again["asked"], again["from_journal"]) == (1, 4)
     repeated = read_rows(folder / "data/validate_responses/verdicts.parquet", Verdict)
     assert repeated[:5] == verdicts
+
+
+def test_answers_to_one_task_are_judged_by_the_assertions_that_they_agree_on(folder: Path) -> None:
+    answers = [
+        ("def f(x):\n    return 2 * x", "assert f(3) == 6\nassert f(2) == 4"),
+        ("def f(x):\n    return x + x", "assert f(4) == 9\nassert f(0) == 0"),
+        ("def f(x):\n    return x * x", "assert f(2) == 4\nassert f(3) == 9"),
+    ]
+    rows = [
+        replace(response(index, f"{code}\n\n\n{tests}\n"), code=code, tests=tests, instruction_id="task")
+        for index, (code, tests) in enumerate(answers)
+    ]
+    write_rows(folder / "data/generate_responses/responses.parquet", rows, Response)
+    assert run_stage(folder).returncode == 0
+    verdicts = read_rows(folder / "data/validate_responses/verdicts.parquet", Verdict)
+    assert [verdict.status for verdict in verdicts] == ["passed", "passed", "failed"]
+    consensus = read_rows(folder / "data/validate_responses/consensus.parquet", ConsensusTests)
+    assert {row.tests for row in consensus} == {"assert f(2) == 4\nassert f(3) == 6\nassert f(0) == 0\n"}
+    metrics = json.loads((folder / "metrics/validate_responses.json").read_text())["consensus"]
+    assert (metrics["tasks"], metrics["tasks_with_consensus"], metrics["programs"]) == (1, 1, 15)
+
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params["validate_responses"]["tests"] = "own"
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    assert run_stage(folder, folder / "params.yaml").returncode == 0
+    own = read_rows(folder / "data/validate_responses/verdicts.parquet", Verdict)
+    assert [verdict.status for verdict in own] == ["passed", "failed", "passed"]
+    assert read_rows(folder / "data/validate_responses/consensus.parquet", ConsensusTests) == []
 
 
 def test_the_strength_of_tests_is_recorded_for_passing_responses_if_asked_for_and_a_rerun_is_free(folder: Path) -> None:
