@@ -63,7 +63,8 @@ def list_sets(path: File = DEFAULT_FILE) -> None:
         counts = {state: sum(one.state is state for one in found) for state in State}
         states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
         runs = f", {len(found)} runs" if chosen.seeds else ""
-        typer.echo(f"{name}: {chosen.description}\n  {len(chosen.arms)} arms{runs}: {states}")
+        arms = f"{len(chosen.arms)} arm{'s' if len(chosen.arms) > 1 else ''}"
+        typer.echo(f"{name}: {chosen.description}\n  {arms}{runs}: {states}")
 
 
 @app.command()

@@ -37,7 +37,7 @@ class Pipeline:
         return sorted(path for path in read if path != PARAMS and not any(overlap(path, out) for out in written))
 
     def metrics_of(self, targets: Iterable[str]) -> set[str]:
-        """The metrics files that running these targets writes, up to the first template; no targets: all stages."""
+        """The metrics files that running these targets writes, with those they depend on; no targets: all stages."""
         wanted = set(targets) or set(self.stages)
         for name in reversed(list(self.stages)):
             stages = [self.stages[one] for one in wanted]

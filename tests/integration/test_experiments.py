@@ -259,7 +259,7 @@ def test_changed_code_makes_an_experiment_outdated_and_changed_machine_settings_
     folder = story.repository.folder
     listed = story.repository.experiments("list").stdout
     assert "3 arms: 2 done, 1 missing" in listed
-    assert "1 arms, 2 runs: 2 done" in listed
+    assert "1 arm, 2 runs: 2 done" in listed
     params, stage = (folder / "params.yaml").read_text(), (folder / "stage.py").read_text()
     (folder / "params.yaml").write_text(params.replace("max_num_seqs: 128", "max_num_seqs: 64"))
     assert "3 arms: 2 done, 1 missing" in story.repository.experiments("list").stdout
