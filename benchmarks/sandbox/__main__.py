@@ -14,6 +14,7 @@ from selfcodealign.stage import one_line_errors
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
+DIFFERENCES = Path(".cache/honest-differences.jsonl")
 SLICE_ROUNDS = 2  # of the mixed programs: half of them each, since those that time out take their time
 
 
@@ -114,6 +115,48 @@ def parity(
     tables.show_parity(found)
     _end_with(found.as_keys())
     raise typer.Exit(any(not difference.is_unsteady for difference in found.differences))
+
+
+@app.command()
+@one_line_errors
+def honest(
+    responses: Annotated[list[Path] | None, typer.Option(help="responses.parquet of a run; may be repeated.")] = None,
+    folders: Annotated[
+        list[Path] | None, typer.Option(help="Folders with the benchmarks' files; none: those of params.yaml.")
+    ] = None,
+    names: Annotated[
+        list[str] | None, typer.Option("--source", help="Only this source, as the table names it; may be repeated.")
+    ] = None,
+    programs: Annotated[int, typer.Option(min=1, help="Programs of each source, at most.")] = 250,
+    styled: Annotated[int, typer.Option(min=0, help="Programs of each source and style, at most.")] = 30,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Wall time of one program, seconds.")] = 20.0,
+    runtime: Annotated[str, typer.Option(help="Runtime of the containers, of ours and of plain CPython.")] = "runsc",
+    differences: Annotated[Path, typer.Option(help="Where the differences go, JSONL.")] = DIFFERENCES,
+    cores: Annotated[int, typer.Option(min=0, help="Programs at the same time; 0: one per core.")] = 0,
+) -> None:
+    """Whether real programs get the verdict that plain CPython gives them in a container without a judge.
+
+    Exemplars, answers of a run, and reference solutions of benchmarks with their tests; assertions also as unittest,
+    pytest, doctest, asyncio and hypothesis. The exit code is 1 if a program fails here and passes there, or passes here
+    and fails there.
+    """
+    from benchmarks.sandbox import honest as comparing
+    from benchmarks.sandbox import real_programs, suites, tables
+    from selfcodealign.sandbox import Limits
+    from selfcodealign.sandbox.settings import runtime_named
+
+    given = responses or [path for path in [real_programs.ROOT / suites.RESPONSES] if path.exists()]
+    sources = [source for source in suites.sources(folders or [], given) if not names or source.name in names]
+    variants = list(comparing.variants(sources, programs, styled))
+    limits = Limits(timeout_s=timeout, memory_mib=2048)
+    found = comparing.compare(variants, limits, runtime_named(runtime), cores or os.cpu_count() or 1)
+    comparing.write_differences(found, differences)
+    absent = [source.name for source in sources if not source.suites]
+    tables.show_honest(found, [*absent, *([] if given else ["answers of a run"])])
+    typer.echo(f"differences, with their programs: {differences}")
+    counts = comparing.counted(found)["all"]
+    _end_with({"programs": len(found), **counts, "absent": absent})
+    raise typer.Exit(bool(counts["false failure"] or counts["false pass"]))
 
 
 @app.command()

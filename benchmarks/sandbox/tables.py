@@ -7,6 +7,7 @@ from rich.table import Table
 
 from benchmarks.sandbox.breakdown import Parts
 from benchmarks.sandbox.flat import LongRun
+from benchmarks.sandbox.honest import KINDS, Comparison, counted, passing_in_both
 from benchmarks.sandbox.parity import Parity
 from benchmarks.sandbox.rates import WorkloadRates, time_limit_floor_s
 from benchmarks.sandbox.real_rates import RealRate
@@ -93,6 +94,26 @@ def show_real_rates(measured: Sequence[RealRate]) -> None:
         table.add_row(f"{rate.num_programs} {rate.name}", *[str(keys[cell]) for cell in cells], statuses)
     out = console()
     out.print(table)
+
+
+def show_honest(comparisons: Sequence[Comparison], absent: Sequence[str]) -> None:
+    """Print how many programs of each source and of each style have the same verdict as in plain CPython.
+
+    Args:
+        comparisons: the programs.
+        absent: sources that this machine does not have.
+    """
+    table = Table(title="verdicts beside plain CPython", title_justify="left", title_style="bold")
+    table.add_column("source or style")
+    for column in ("programs", "pass in both", *KINDS):
+        table.add_column(column, justify="right")
+    passing = passing_in_both(comparisons)
+    for name, counts in counted(comparisons).items():
+        table.add_row(name, str(counts.total()), str(passing[name]), *[str(counts[kind]) for kind in KINDS])
+    out = console()
+    out.print(table)
+    if absent:
+        out.print(f"not at hand: {', '.join(absent)}")
 
 
 def show_parity(parity: Parity) -> None:
