@@ -118,7 +118,7 @@ def _record(arm: ArmResult, benchmarks: Sequence[str]) -> dict[str, object]:
         "interval_95_high": pooled.high if pooled else None,
         "kept": ", ".join(one.kept for one in arm.results if one.kept),
     }
-    return record | _columns("training_loss", [one.loss for one in arm.results if one.loss is not None])
+    return {**record, **_columns("training_loss", [one.loss for one in arm.results if one.loss is not None])}
 
 
 def _columns(name: str, values: Sequence[float]) -> Mapping[str, float | None]:
