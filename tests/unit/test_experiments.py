@@ -118,12 +118,12 @@ a:
   arms:
     seeds: {description: x, overrides: [filter_seeds.min_lines=5]}
     tasks: {description: x, overrides: [generate_instructions.source=seeds]}
-    lora: {description: x, overrides: [finetune_model.method=lora]}
+    full: {description: x, overrides: [finetune_model.method=full]}
     benchmarks: {description: x, overrides: ["evaluate_model.benchmarks=[mbpp_plus]"]}
-    full: {description: x}
+    lora: {description: x}
     rank: {description: x, overrides: [finetune_model.lora_rank=8]}
 """
-    assert plan(tmp_path, text) == [f"a-{arm}" for arm in ("full", "lora", "rank", "tasks", "seeds", "benchmarks")]
+    assert plan(tmp_path, text) == [f"a-{arm}" for arm in ("lora", "full", "rank", "tasks", "seeds", "benchmarks")]
 
 
 def test_each_arm_runs_once_per_seed_with_the_seed_as_its_last_override(tmp_path):
@@ -134,7 +134,7 @@ def test_each_arm_runs_once_per_seed_with_the_seed_as_its_last_override(tmp_path
 
 
 def test_two_arms_with_the_same_params_are_refused(tmp_path):
-    same = "{description: default, overrides: [finetune_model.method=full]}"
+    same = "{description: default, overrides: [finetune_model.method=lora]}"
     with pytest.raises(InputError, match="a-b and a-c have the same params"):
         plan(tmp_path, f"a: {{description: x, arms: {{b: {same}, c: {{description: nothing}}}}}}")
 

@@ -148,7 +148,8 @@ def test_categories_and_difficulties_follow_their_weights():
     ask = Scripted("Write something that is long enough to be taken as the task.")
     result = make_instructions(sources, PARAMS.generate_instructions, seed=1, prompt_format=PLAIN, ask=ask)
     share = sum(row.category == "function" for row in result.rows) / len(result.rows)
-    assert 0.42 < share < 0.58
+    weights = PARAMS.generate_instructions.categories
+    assert share == pytest.approx(weights["function"] / sum(weights.values()), abs=0.08)
     assert {row.difficulty for row in result.rows} == {"easy", "medium", "hard"}
     assert all(row.difficulty in request.prompt for row, request in zip(result.rows, ask.requests, strict=True))
 

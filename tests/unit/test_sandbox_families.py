@@ -1,13 +1,12 @@
 """Families of programs, drawn from small grammars: dishonest ones never pass, honest ones always do.
 
-All of them are pure, so that a program and its copies can run in the process of the test.
+All of them are pure, so that a program and its copies run in one process.
 """
 
-import builtins
 import json
-import sys
+import os
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -102,22 +101,21 @@ EQUALITY = {
 RESULTS = ("{made}", "[{made}]", "({made}, 1)", "{{'key': {made}}}", "{{{made}}}", "[[{made}]]")
 
 
-@pytest.fixture(autouse=True)
-def _given_back() -> Iterator[None]:
-    main, arguments, known = sys.modules["__main__"], sys.argv, set(vars(builtins))
-    yield
-    sys.modules["__main__"], sys.argv = main, arguments
-    for name in set(vars(builtins)) - known:
-        delattr(builtins, name)
-
-
 def verdict(source: str) -> str:
-    """Status and note of a pure program."""
-    limit = sys.getrecursionlimit()
-    try:
-        return _verdict(source)
-    finally:
-        sys.setrecursionlimit(limit)
+    """Status and note of a pure program, judged in a process of its own: the end of a program shuts executors down."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, _verdict(source).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, encoding="utf-8") as answer:
+        found = answer.read()
+    os.waitpid(child, 0)
+    assert found, source
+    return found
 
 
 def _verdict(source: str) -> str:
