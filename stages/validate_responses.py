@@ -114,13 +114,14 @@ def main(
                 write_rows(folder / "agreement.parquet", agreements, Agreement)
         statuses = Counter(verdict.status for verdict in kept)
         num_lost = len(verdicts) - len(kept)
+        num_run = num_tried + counts.asked
         run.rows(rows_in=len(responses), rows_out=len(kept), dropped={str(Status.SANDBOX_ERROR): num_lost})
         run.record(
             statuses={str(status): statuses[status] for status in Status if status != Status.SANDBOX_ERROR},
             asked=counts.asked,
             from_journal=counts.from_journal,
             duplicates=counts.duplicates,
-            programs_per_second=round((num_tried + counts.asked) / seconds, 2) if counts.asked else None,
+            programs_per_second=round(num_run / seconds, 2) if num_run else None,
         )
 
 
