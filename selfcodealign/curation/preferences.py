@@ -220,7 +220,7 @@ class _TaskPairs:
         self._limit = limit
 
     def add(self, chosen: Response) -> UnpairedReason | None:
-        """Pair a passing response with the failing one of the closest length; returns why there is no pair."""
+        """Pair a passing response with the failing one closest in length; returns None, or the reason for no pair."""
         if not self._had_usable:
             unusable = UnpairedReason.NO_USABLE_FAILING_RESPONSE
             return unusable if self._had_failing else UnpairedReason.NO_FAILING_RESPONSE

@@ -74,7 +74,7 @@ def set_named(sets: dict[str, ExperimentSet], name: str, path: Path) -> Experime
     """The set of that name.
 
     Raises:
-        InputError: there is no such set; the message lists those that exist.
+        InputError: the set does not exist; the message lists the existing ones.
     """
     if name not in sets:
         raise InputError(f"{path} has no set {name}; it has {', '.join(sets)}")

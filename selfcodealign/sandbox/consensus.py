@@ -20,12 +20,12 @@ from selfcodealign.sandbox.journalled import RunCounts, run_journalled
 from selfcodealign.sandbox.pool import Sandbox
 from selfcodealign.sandbox.settings import Program, Status
 
-# An assertion is agreed on by so many responses, and by such a share of those that define what it asks for.
+# An assertion is agreed if at least this many responses pass it, and this share of those that define its names.
 MIN_AGREEING = 2
 MIN_SHARE = 0.25
-# A task has consensus tests from so many agreed assertions on: a single one is too easily passed by chance.
+# A task needs at least this many agreed assertions: a wrong answer can pass a single one by chance.
 MIN_AGREED = 2
-# Assertions of a task that are run with all its responses; those that several responses brought come first.
+# At most this many assertions per task are tried. Assertions that several responses wrote come first.
 MAX_ASSERTIONS = 12
 
 

@@ -181,7 +181,7 @@ def finished_run() -> dict[str, dict[str, Any]]:
 
 
 def seconds_of(metrics: dict[str, Any]) -> float:
-    """The wall time of a step, had it asked for all of its answers: those that a journal had cost none."""
+    """The wall time of a step without its journal: scaled up to all requests, because cached answers take no time."""
     usage = metrics.get("usage", {"from_journal": 0, "asked": 1, "seconds": 0.0})
     return float(metrics["seconds"] + usage["seconds"] * usage["from_journal"] / usage["asked"])
 
