@@ -73,10 +73,10 @@ def collator_rows(rows: Sequence[PreferenceRow]) -> list[dict[str, list[int]]]:
 class PreferenceTrainer(PlannedSteps, DPOTrainer):
     """A DPOTrainer with planned steps.
 
-    TRL's class tokenizes text by itself, averages over each forward pass (so that the micro-batch size changes the
-    likelihood term), scores every position of a padded batch where there is no Triton, and computes reference
-    log-probabilities with logits for all of them. So its data set, its reference pass and its loss are replaced. Its
-    collator, its fused head for GPUs, checkpoints and adapters are used as they are.
+    The dataset preparation, the reference pass and the loss of TRL's class are replaced, for three reasons. It tokenizes
+    text itself. It averages over each forward pass, so the NLL term depends on the micro-batch size. Without Triton it
+    computes logits for every position of a padded batch. Its collator, its fused head for GPUs, its checkpoints and
+    its adapters are used unchanged.
 
     `take_reference` must be called before `train`, and before weights are loaded from a checkpoint.
     """
