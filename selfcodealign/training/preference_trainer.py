@@ -73,10 +73,10 @@ def collator_rows(rows: Sequence[PreferenceRow]) -> list[dict[str, list[int]]]:
 class PreferenceTrainer(PlannedSteps, DPOTrainer):
     """A DPOTrainer with planned steps.
 
-    The dataset preparation, the reference pass and the loss of TRL's class are replaced, for three reasons. It tokenizes
-    text itself. It averages over each forward pass, so the NLL term depends on the micro-batch size. Without Triton it
-    computes logits for every position of a padded batch. Its collator, its fused head for GPUs, its checkpoints and
-    its adapters are used unchanged.
+    The dataset preparation, the reference pass and the loss of TRL's class are replaced, for three reasons. It
+    tokenizes text itself. It averages over each forward pass, so the NLL term depends on the micro-batch size. Without
+    Triton it computes logits for every position of a padded batch. Its collator, its fused head for GPUs, its
+    checkpoints and its adapters are used unchanged.
 
     `take_reference` must be called before `train`, and before weights are loaded from a checkpoint.
     """
