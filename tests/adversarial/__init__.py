@@ -4,6 +4,8 @@ from adversarial import (
     always_equal,
     contamination,
     early_exits,
+    equal_by_hash,
+    expected_value_readers,
     forged,
     honest_equality,
     honest_names,
@@ -13,6 +15,7 @@ from adversarial import (
     patched_helpers,
     self_comparison,
     swallowed,
+    tolerant_tests,
     true_by_form,
 )
 from adversarial.program import ALL_STATUSES, NOT_PASSED, PASSED, Case
@@ -22,7 +25,7 @@ THEMES: dict[str, tuple[Case, ...]] = {
     "true by form": true_by_form.CASES,
     "not about the code": not_about_the_code.CASES,
     "early exits": early_exits.CASES,
-    "always equal": always_equal.CASES,
+    "always equal": (*always_equal.CASES, *equal_by_hash.CASES, *tolerant_tests.CASES, *expected_value_readers.CASES),
     "self-comparison": self_comparison.CASES,
     "patched helpers": patched_helpers.CASES,
     "forged": forged.CASES,
