@@ -15,6 +15,8 @@ from adversarial import (
     honest_containers,
     honest_counters,
     honest_equality,
+    honest_indirect_tests,
+    honest_library_values,
     honest_names,
     honest_runners,
     honest_shapes,
@@ -55,7 +57,7 @@ THEMES: dict[str, tuple[Case, ...]] = {
         *left_running.CASES,
     ),
     "honest equality": (*honest_equality.CASES, *honest_containers.CASES, *honest_counters.CASES),
-    "honest names": honest_names.CASES,
+    "honest names": (*honest_names.CASES, *honest_indirect_tests.CASES, *honest_library_values.CASES),
     "honest runners": honest_runners.CASES,
     "honest shapes": honest_shapes.CASES,
 }
