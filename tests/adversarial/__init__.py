@@ -40,14 +40,30 @@ from adversarial import (
     recompiled_tests,
     rewritten_tests,
     self_comparison,
-    swallowed,
+    swallowed_by_contexts,
+    swallowed_by_frameworks,
+    swallowed_by_handlers,
+    swallowed_by_messages,
+    swallowed_in_callbacks,
+    swallowed_in_coroutines,
+    swallowed_in_processes,
+    swallowed_in_threads,
     tolerant_tests,
     true_by_form,
 )
 from adversarial.program import ALL_STATUSES, NOT_PASSED, PASSED, Case
 
 THEMES: dict[str, tuple[Case, ...]] = {
-    "swallowed failures": swallowed.CASES,
+    "swallowed failures": (
+        *swallowed_by_handlers.CASES,
+        *swallowed_in_threads.CASES,
+        *swallowed_in_coroutines.CASES,
+        *swallowed_in_callbacks.CASES,
+        *swallowed_in_processes.CASES,
+        *swallowed_by_frameworks.CASES,
+        *swallowed_by_messages.CASES,
+        *swallowed_by_contexts.CASES,
+    ),
     "true by form": true_by_form.CASES,
     "not about the code": not_about_the_code.CASES,
     "early exits": early_exits.CASES,
