@@ -1,4 +1,4 @@
-"""Programs whose right verdict is known, by theme: honest, dishonest, and such that leave traces for a later one."""
+"""Programs with known verdicts, by theme: honest ones, dishonest ones, and those that leave traces for the next."""
 
 from adversarial import (
     always_equal,
@@ -53,6 +53,7 @@ from adversarial import (
 )
 from adversarial.program import ALL_STATUSES, NOT_PASSED, PASSED, Case
 
+# A theme's name is part of its test ids; its programs may come from several files, one subject each.
 THEMES: dict[str, tuple[Case, ...]] = {
     "swallowed failures": (
         *swallowed_by_handlers.CASES,
@@ -61,8 +62,8 @@ THEMES: dict[str, tuple[Case, ...]] = {
         *swallowed_in_callbacks.CASES,
         *swallowed_in_processes.CASES,
         *swallowed_by_frameworks.CASES,
-        *swallowed_by_messages.CASES,
         *swallowed_by_contexts.CASES,
+        *swallowed_by_messages.CASES,
     ),
     "true by form": true_by_form.CASES,
     "not about the code": not_about_the_code.CASES,
