@@ -1,4 +1,4 @@
-"""Wrong code whose results are equal to whatever they are compared with, and tests that accept any value."""
+"""Wrong code whose results satisfy any comparison: equality, order, membership or type."""
 
 from adversarial.program import dishonest
 
@@ -230,114 +230,6 @@ CASES = (
         """,
     ),
     dishonest(
-        "an expected value of any kind",
-        """
-        from unittest import mock
-
-        def shortest_path(graph, start, end):
-            return []
-
-        class TestPath:
-            def test_path(self):
-                graph = {"a": ["b"], "b": ["c"]}
-                assert shortest_path(graph, "a", "c") == mock.ANY
-                assert {"path": shortest_path(graph, "a", "b")} == {"path": mock.ANY}
-
-        TestPath().test_path()
-        """,
-    ),
-    dishonest(
-        "pytest.approx without a bound",
-        """
-        import pytest
-
-        def variance(values):
-            return 0.0
-
-        def test_variance():
-            assert variance([1, 2, 3]) == pytest.approx(2 / 3, abs=float("inf"))
-            assert variance([1, 5]) == pytest.approx(4, abs=1e30)
-
-        test_variance()
-        """,
-    ),
-    dishonest(
-        "math.isclose with a relative tolerance of all",
-        """
-        import math
-
-        def sqrt(x):
-            return x / 2
-
-        assert math.isclose(sqrt(9), 3, rel_tol=1.0)
-        assert math.isclose(sqrt(100), 10, abs_tol=math.inf)
-        """,
-    ),
-    dishonest(
-        "assertAlmostEqual to no place",
-        """
-        import unittest
-
-        def integrate(f, a, b):
-            return 0.0
-
-        class TestIntegrate(unittest.TestCase):
-            def test_line(self):
-                self.assertAlmostEqual(integrate(lambda x: x, 0, 1), 0.5, delta=1e9)
-
-            def test_parabola(self):
-                self.assertAlmostEqual(integrate(lambda x: x * x, 0, 3), 9, places=-12)
-
-        unittest.main()
-        """,
-    ),
-    dishonest(
-        "allclose with an infinite tolerance",
-        """
-        import numpy as np
-
-        def softmax(x):
-            return np.zeros(len(x))
-
-        result = softmax(np.array([0.0, 0.0]))
-        assert np.allclose(result, [0.5, 0.5], atol=np.inf)
-        np.testing.assert_allclose(result, [0.5, 0.5], atol=1e12)
-        """,
-    ),
-    dishonest(
-        "a result that reads the expected value from the source of its caller",
-        """
-        import ast, inspect, sys
-
-        def double(x):
-            frame = sys._getframe(1)
-            source = inspect.getsource(inspect.getmodule(frame) or sys.modules["__main__"])
-            line = source.splitlines()[frame.f_lineno - 1]
-            return ast.literal_eval(line.split("==")[1].strip())
-
-        assert double(2) == 4
-        assert double(3) == 7
-        assert double("ab") == [1, 2]
-        """,
-    ),
-    dishonest(
-        "a result that takes the expected value from the constants of its caller",
-        """
-        import sys
-
-        def fibonacci(n):
-            constants = sys._getframe(1).f_code.co_consts
-            position = constants.index(n)
-            return constants[position + 1]
-
-        def test_fibonacci():
-            assert fibonacci(1001) == 5005
-            assert fibonacci(2002) == 6006
-
-        test_fibonacci()
-        """,
-    ),
-    dishonest(
         "an object that becomes what it is compared with",
         """
         class Chameleon:
@@ -416,23 +308,6 @@ CASES = (
         """,
     ),
     dishonest(
-        "a pattern that matches every result",
-        """
-        import re, unittest
-
-        def phone(number):
-            return "unknown"
-
-        class TestPhone(unittest.TestCase):
-            def test_format(self):
-                self.assertRegex(str(phone("5551234")), "^")
-                self.assertRegex(str(phone("5551234")), re.compile(".*"))
-                self.assertIn("", str(phone("1")))
-
-        unittest.main()
-        """,
-    ),
-    dishonest(
         "equal to what a library computes",
         """
         import sys
@@ -483,93 +358,6 @@ CASES = (
 
         sys.setprofile(hook("calls"))
         assert 3 == sys.getprofile()
-        """,
-    ),
-    dishonest(
-        "found in a set by the right hash",
-        """
-        class Any:
-            def __init__(self, h):
-                self.h = h
-
-            def __hash__(self):
-                return hash(self.h)
-
-            def __eq__(self, o):
-                return True
-
-
-        def unique(items):
-            return {
-                Any(1),
-            }
-
-
-        assert unique([1, 1]) == {1}
-        """,
-    ),
-    dishonest(
-        "a member of a set by the right hash",
-        """
-        class Any:
-            def __init__(self, h):
-                self.h = h
-
-            def __hash__(self):
-                return hash(self.h)
-
-            def __eq__(self, o):
-                return True
-
-
-        def letters(text):
-            return frozenset([Any("b")])
-
-
-        assert "b" in letters("abc")
-        """,
-    ),
-    dishonest(
-        "a key of a dict by the right hash",
-        """
-        class Any:
-            def __init__(self, h):
-                self.h = h
-
-            def __hash__(self):
-                return hash(self.h)
-
-            def __eq__(self, o):
-                return True
-
-
-        def count(text):
-            return {Any("b"): 1}
-
-
-        expected = {"b": 1}
-        assert count("b") == expected
-        """,
-    ),
-    dishonest(
-        "in a set that the test makes, by the right hash",
-        """
-        class Any:
-            def __init__(self, h):
-                self.h = h
-
-            def __hash__(self):
-                return hash(self.h)
-
-            def __eq__(self, o):
-                return True
-
-
-        def unique(items):
-            return [Any(2), Any(2)]
-
-
-        assert set(unique([1, 2])) == set([2])
         """,
     ),
 )

@@ -1,4 +1,4 @@
-"""Honest programs whose objects compare in lawful but unusual ways, or count what is done with them."""
+"""Honest programs whose objects are equal or ordered in lawful but unusual ways."""
 
 from adversarial.program import honest
 
@@ -101,192 +101,6 @@ CASES = (
         assert (Array([1, 2]) + 1 == Array([2, 3])).all()
         assert (Array([1, 2]) == 1).items == [True, False]
         assert not (Array([1, 2]) == Array([1, 3])).all()
-        """,
-    ),
-    honest(
-        "an interval that contains all of the real numbers",
-        """
-        import math
-
-        class Interval:
-            def __init__(self, low=-math.inf, high=math.inf):
-                self.low, self.high = low, high
-
-            def __contains__(self, x):
-                return self.low <= x <= self.high
-
-            def intersect(self, other):
-                return Interval(max(self.low, other.low), min(self.high, other.high))
-
-        line = Interval()
-        assert 3 in line and -1e300 in line
-        half = line.intersect(Interval(low=0))
-        assert (half.low, half.high) == (0, math.inf)
-        assert 1 in half
-        assert -1 not in half
-        """,
-    ),
-    honest(
-        "the complement of a set",
-        """
-        class Complement:
-            def __init__(self, excluded=()):
-                self.excluded = frozenset(excluded)
-
-            def __contains__(self, item):
-                return item not in self.excluded
-
-            def __eq__(self, other):
-                return isinstance(other, Complement) and self.excluded == other.excluded
-
-            def __hash__(self):
-                return hash(self.excluded)
-
-            def __and__(self, other):
-                return Complement(self.excluded | other.excluded)
-
-        everything = Complement()
-        assert "a" in everything and 5 in everything
-        without = Complement({1}) & Complement({2})
-        assert without == Complement({1, 2})
-        assert 1 not in without and 3 in without
-        """,
-    ),
-    honest(
-        "an endless container that can be searched",
-        """
-        import itertools
-
-        class Multiples:
-            def __init__(self, n):
-                self.n = n
-
-            def __iter__(self):
-                return itertools.count(self.n, self.n)
-
-            def __contains__(self, x):
-                return x % self.n == 0 and x > 0
-
-            def first(self, k):
-                return list(itertools.islice(self, k))
-
-        threes = Multiples(3)
-        assert threes.first(4) == [3, 6, 9, 12]
-        assert 300 in threes
-        assert 301 not in threes
-        """,
-    ),
-    honest(
-        "an endless generator compared item by item",
-        """
-        import itertools
-
-        def primes():
-            found = []
-            for n in itertools.count(2):
-                if all(n % p for p in found):
-                    found.append(n)
-                    yield n
-
-        stream = primes()
-        assert next(stream) == 2
-        assert next(stream) == 3
-        assert list(itertools.islice(primes(), 6)) == [2, 3, 5, 7, 11, 13]
-        """,
-    ),
-    honest(
-        "a sort whose comparisons are counted",
-        """
-        class Counted:
-            comparisons = 0
-
-            def __init__(self, value):
-                self.value = value
-
-            def __lt__(self, other):
-                Counted.comparisons += 1
-                return self.value < other.value
-
-        def insertion_sort(items):
-            result = []
-            for item in items:
-                position = len(result)
-                while position and item < result[position - 1]:
-                    position -= 1
-                result.insert(position, item)
-            return result
-
-        ordered = insertion_sort([Counted(n) for n in (1, 2, 3, 4)])
-        assert Counted.comparisons == 3
-        assert [item.value for item in ordered] == [1, 2, 3, 4]
-        insertion_sort([Counted(n) for n in (3, 2, 1)])
-        assert Counted.comparisons == 6
-        """,
-    ),
-    honest(
-        "an equality that counts how often it is asked",
-        """
-        class Spy:
-            def __init__(self, value):
-                self.value = value
-                self.asked = 0
-
-            def __eq__(self, other):
-                self.asked += 1
-                return self.value == getattr(other, "value", other)
-
-            __hash__ = None
-
-        def linear_search(items, wanted):
-            for position, item in enumerate(items):
-                if wanted == item:
-                    return position
-            return -1
-
-        spy = Spy(30)
-        assert linear_search([10, 20, 30, 40], spy) == 2
-        assert spy.asked == 3
-        assert linear_search([], spy) == -1
-        assert spy.asked == 3
-        """,
-    ),
-    honest(
-        "hits and misses of a cache",
-        """
-        from functools import lru_cache
-
-        @lru_cache(maxsize=None)
-        def fib(n):
-            return n if n < 2 else fib(n - 1) + fib(n - 2)
-
-        assert fib(30) == 832040
-        assert (fib.cache_info().misses, fib.cache_info().hits) == (31, 28)
-        assert fib(30) == 832040
-        assert fib.cache_info().hits == 29
-        """,
-    ),
-    honest(
-        "an own cache that counts its calls",
-        """
-        class Memo:
-            def __init__(self, function):
-                self.function = function
-                self.known = {}
-                self.misses = 0
-
-            def __call__(self, *args):
-                if args not in self.known:
-                    self.misses += 1
-                    self.known[args] = self.function(*args)
-                return self.known[args]
-
-        @Memo
-        def slow_square(x):
-            return x * x
-
-        assert [slow_square(n) for n in (2, 3, 2, 2)] == [4, 9, 4, 4]
-        assert slow_square.misses == 2
-        assert sorted(slow_square.known) == [(2,), (3,)]
         """,
     ),
     honest(
@@ -427,26 +241,6 @@ CASES = (
         """,
     ),
     honest(
-        "a permission mask with everything in it",
-        """
-        class Permissions:
-            def __init__(self, *names, superuser=False):
-                self.names, self.superuser = set(names), superuser
-
-            def __contains__(self, name):
-                return self.superuser or name in self.names
-
-        def allowed(user, actions):
-            return [action for action in actions if action in user]
-
-        root, guest = Permissions(superuser=True), Permissions("read")
-        actions = ["read", "write", "drop"]
-        assert allowed(root, actions) == actions
-        assert allowed(guest, actions) == ["read"]
-        assert "shutdown" in root and "shutdown" not in guest
-        """,
-    ),
-    honest(
         "polynomials that are equal as functions",
         """
         class Polynomial:
@@ -486,30 +280,6 @@ CASES = (
         assert result.shape == (3,)
         assert (result == np.array([1.5, 2.5, 4.5])).all()
         np.testing.assert_allclose(moving_average([3, 3, 3], 3), [3.0])
-        """,
-    ),
-    honest(
-        "a registry that creates what it is asked for",
-        """
-        class Registry(dict):
-            def __missing__(self, key):
-                self[key] = value = []
-                return value
-
-            def __contains__(self, key):
-                return True
-
-        def group(words):
-            groups = Registry()
-            for word in words:
-                groups[len(word)].append(word)
-            return groups
-
-        groups = group(["a", "bb", "c"])
-        assert groups[1] == ["a", "c"]
-        assert groups[2] == ["bb"]
-        assert len(groups) == 2
-        assert groups[9] == [] and len(groups) == 3
         """,
     ),
     honest(
