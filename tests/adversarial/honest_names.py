@@ -289,4 +289,62 @@ CASES = (
         assert gr\u00f6\u00dfe(figur={}) == 0
         """,
     ),
+    honest(
+        "a test with the name of a function inside the code",
+        """
+        def is_balanced(text):
+            def check(part):
+                depth = 0
+                for sign in part:
+                    depth += 1 if sign == "(" else -1
+                    if depth < 0:
+                        return False
+                return depth == 0
+            return "yes" if check(text) else "no"
+
+        def check(candidate):
+            assert candidate("(())") == "yes"
+            assert candidate(")(") == "no"
+            assert candidate("(") == "no"
+
+        check(is_balanced)
+        """,
+    ),
+    honest(
+        "a test with the name of a function inside the code that asserts",
+        """
+        def mean(values):
+            def test():
+                assert values, "no values"
+            test()
+            return sum(values) / len(values)
+
+        def test():
+            assert mean([2, 4]) == 3
+            assert mean([5]) == 5
+
+        test()
+        """,
+    ),
+    honest(
+        "a test class with the name of a class inside the code",
+        """
+        import unittest
+
+        def count_words(text):
+            class Words:
+                def __init__(self, text):
+                    self.items = text.split()
+            return len(Words(text).items)
+
+        class Words(unittest.TestCase):
+            def test_two(self):
+                self.assertEqual(count_words("a b"), 2)
+
+            def test_none(self):
+                self.assertEqual(count_words(""), 0)
+
+        unittest.main()
+        """,
+    ),
 )

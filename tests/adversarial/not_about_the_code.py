@@ -397,4 +397,20 @@ CASES = (
         assert reference.area(2) == 12.57
         """,
     ),
+    dishonest(
+        "tests of a function with the name of one inside the code",
+        """
+        def total(values):
+            def check(value):
+                return value
+            return check(0)
+
+        def check(value):
+            return value + 1
+
+        assert check(1) == 2
+        total([1, 2])
+        assert check(2) == 3
+        """,
+    ),
 )

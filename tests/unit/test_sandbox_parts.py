@@ -46,6 +46,19 @@ def test_definitions_that_exercise_others_are_tests(tests: str, test_names: set[
 
 
 @pytest.mark.parametrize(
+    "code",
+    [
+        "def f(x):\n    def check(y):\n        return y > 0\n    return 'yes' if check(x) else 'no'\n",
+        "def f(x):\n    def check(y):\n        assert y\n    check(x)\n    return 'yes'\n",
+        "def f(x):\n    class check:\n        value = x\n    return 'yes' if check.value else 'no'\n",
+    ],
+)
+def test_a_test_may_have_the_name_of_a_definition_inside_the_code(code: str) -> None:
+    source = f"{code}def check(candidate):\n    assert candidate(1) == 'yes'\ncheck(f)"
+    assert names_of(source) == ({"f"}, {"check"})
+
+
+@pytest.mark.parametrize(
     ("source", "names"),
     [
         ("def root(x):\n    assert x >= 0\n    return x ** 0.5\nassert root(4) == 2", {"root"}),

@@ -1,9 +1,9 @@
-"""Broken code: all code under test gives wrong results, and does nothing else."""
+"""Broken code: all code under test returns wrong results and has no other effect."""
 
 import ast
 from collections.abc import Iterator
 
-from selfcodealign.sandbox.inside.edits import Edits, Names, expression, statement
+from selfcodealign.sandbox.inside.edits import Edits, Names, expression, make_call, statement
 from selfcodealign.sandbox.inside.parts import Parts
 from selfcodealign.sandbox.inside.roles import FUNCTIONS
 from selfcodealign.sandbox.inside.sites import is_weak, test_nodes, touches
@@ -49,7 +49,7 @@ class CodeBreaker:
         self._spoils = False
 
     def break_code(self, *, with_init: bool = False, keep: frozenset[str] = frozenset(), spoils: bool = False) -> None:
-        """All code under test gives wrong results, and does nothing else.
+        """Make all code under test return wrong results, without any other effect.
 
         Args:
             with_init: objects are not initialized either; else they are, and then hold wrong values.
@@ -71,7 +71,7 @@ class CodeBreaker:
             self._edits.set(assignment, "value", expression(f"{self._names.make}()", assignment))
 
     def _unpack(self, node: ast.AST) -> None:
-        """A wrong result can be unpacked: else tests would end there, whatever they assert of its parts."""
+        """Let the tests unpack a wrong result: otherwise they would stop before they assert anything about its parts."""
         parts, names = self._parts, self._names
         if isinstance(node, ast.Assign):
             targets, field, unpack = node.targets, "value", names.unpacked
@@ -82,9 +82,7 @@ class CodeBreaker:
         value = getattr(node, field)
         count = next((len(target.elts) for target in targets if isinstance(target, (ast.Tuple, ast.List))), 0)
         if count and touches(value, parts.tainted):
-            call = expression(f"{unpack}(0, {count})", value)
-            call.args[0] = value  # type: ignore[attr-defined]
-            self._edits.set(node, field, call)
+            self._edits.set(node, field, make_call(unpack, value, str(count)))
 
     def _break(self, definition: Definition) -> None:
         if isinstance(definition, ast.Lambda):

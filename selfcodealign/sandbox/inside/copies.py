@@ -8,7 +8,7 @@ import ast
 import builtins
 
 from selfcodealign.sandbox.inside.broken import CodeBreaker
-from selfcodealign.sandbox.inside.edits import Edits, Names, expression, statement
+from selfcodealign.sandbox.inside.edits import Edits, Names, make_call, statement
 from selfcodealign.sandbox.inside.expectations import Expectations
 from selfcodealign.sandbox.inside.inputs import compares_inputs, given_inputs
 from selfcodealign.sandbox.inside.judgement import ALL
@@ -99,10 +99,8 @@ class Copies:
 
     def refresh_inputs(self) -> None:
         """Give the code copies of its inputs, so that what it changes in place is seen in its results alone."""
-        for arguments, place in list(given_inputs(self._parts)):
-            call = expression(f"{self._names.fresh}(0)", arguments[place])
-            call.args[0] = arguments[place]  # type: ignore[attr-defined]
-            self._edits.put(arguments, place, call)
+        for arguments, place, name in list(given_inputs(self._parts)):
+            self._edits.put(arguments, place, make_call(self._names.fresh, name))
 
     def expect_wrong(self, site: Site, leaf: int = ALL) -> bool:
         """Make the expected value of an assertion wrong; see `Expectations.expect_wrong`."""

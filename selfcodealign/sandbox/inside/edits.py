@@ -1,4 +1,4 @@
-"""Edits of a syntax tree that can be taken back, and the names that edited programs use."""
+"""Reversible edits of a syntax tree, and the names that edited programs use."""
 
 import ast
 import builtins
@@ -41,7 +41,7 @@ class Names:
         self.twin, self.twins_inside, self.spoiled, self.unpacked, self.each_unpacked, self.fresh = given
 
     def bind(self, breaking: str, on_failure: Callable[[], Any]) -> None:
-        """Put what the names stand for into `builtins`.
+        """Define the names in `builtins`.
 
         Args:
             breaking: key of `MAKERS`.
@@ -68,7 +68,7 @@ class Names:
         )
 
     def unbind(self) -> None:
-        """Take the names out of `builtins`."""
+        """Remove the names from `builtins`."""
         for name in self._all:
             vars(builtins).pop(name, None)
 
@@ -88,7 +88,7 @@ class Edits:
         return len(self._undo)
 
     def undo(self) -> None:
-        """Give the tree back as it was."""
+        """Restore the tree."""
         while self._undo:
             self._undo.pop()()
         self.texts.clear()
@@ -107,18 +107,30 @@ class Edits:
 
 
 def expression(text: str, where: ast.AST) -> ast.expr:
-    """An expression that stands at the place of a node."""
+    """An expression with the source position of a node."""
     parsed: ast.expr = located(ast.parse(text, mode="eval").body, where)
     return parsed
 
 
+def make_call(name: str, first: ast.expr, *others: str) -> ast.Call:
+    """A call with the source position of its first argument.
+
+    Args:
+        name: of what is called.
+        first: the first argument.
+        others: the source of each further argument.
+    """
+    arguments = [first, *(expression(text, first) for text in others)]
+    return ast.copy_location(ast.Call(expression(name, first), arguments, []), first)
+
+
 def statement(text: str, where: ast.AST) -> Any:
-    """A statement that stands at the place of a node."""
+    """A statement with the source position of a node."""
     return located(ast.parse(text).body[0], where)
 
 
 def located(node: Any, where: ast.AST) -> Any:
-    """A node, moved with all that it holds to the place of another one."""
+    """A node that, with everything in it, takes the source position of another one."""
     for part in ast.walk(node):
         if "lineno" in part._attributes:
             ast.copy_location(part, where)

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable
 from functools import partial
 
-from selfcodealign.sandbox.inside.edits import Edits, Names, expression
+from selfcodealign.sandbox.inside.edits import Edits, Names, expression, make_call
 from selfcodealign.sandbox.inside.judgement import ALL, HASHED
 from selfcodealign.sandbox.inside.parts import Parts
 from selfcodealign.sandbox.inside.roles import called_name
@@ -196,7 +196,7 @@ class Expectations:
             return True
         if isinstance(operator, ast.In if holds else ast.NotIn):
             if left_is_expected:
-                self._wrap(expected, self._names.twin, put)
+                put(make_call(self._names.twin, expected))
             else:
                 put(expression(f"[{wrong}]", compare))
             # A container that is made on the spot may lawfully hold everything; one that the code returns may not.
@@ -227,7 +227,7 @@ class Expectations:
             return
         self.has_hashed = self.has_hashed or self._is_hashed(expected)
         if self._leaf == HASHED:
-            self._wrap(expected, self._names.twins_inside, put)
+            put(make_call(self._names.twins_inside, expected))
             return
         try:
             value = ast.literal_eval(expected)
@@ -253,14 +253,7 @@ class Expectations:
             for place, value in enumerate(expected.args):
                 self._make_wrong(value, partial(self._edits.put, expected.args, place))
             return
-        self._wrap(expected, self._names.near if self._near else self._names.expect, put)
-
-    @staticmethod
-    def _wrap(value: ast.expr, function: str, put: Callable[[ast.expr], None]) -> None:
-        """Put a call of a function with a value into the place of the value."""
-        call = expression(f"{function}(0)", value)
-        call.args[0] = value  # type: ignore[attr-defined]
-        put(call)
+        put(make_call(self._names.near if self._near else self._names.expect, expected))
 
     def _is_hashed(self, expected: ast.expr) -> bool:
         """Whether an expected value is or holds a set or a dict, as far as its source or that of its name shows."""
@@ -292,7 +285,7 @@ class Expectations:
         return True
 
     def _replace_node(self, old: ast.expr, new: ast.expr) -> None:
-        """Put a node into the place of another one, wherever that is."""
+        """Replace a node by another one, anywhere in the tree."""
         for node in ast.walk(self._tree):
             for field, value in ast.iter_fields(node):
                 if value is old:

@@ -8,18 +8,18 @@ from selfcodealign.sandbox.inside.sites import Site, call_of, subject_of, test_n
 from selfcodealign.sandbox.inside.syntax import flat
 
 
-def given_inputs(parts: Parts) -> Iterator[tuple[list[ast.expr], int]]:
-    """Names that the tests give to the code, each as a list of arguments and a place in it."""
+def given_inputs(parts: Parts) -> Iterator[tuple[list[ast.expr], int, ast.Name]]:
+    """Names that the tests pass to the code, each with the list of arguments that holds it and its index there."""
     for node in test_nodes(parts):
         if isinstance(node, ast.Call) and touches(node.func, parts.names):
             for place, argument in enumerate(node.args):
                 if isinstance(argument, ast.Name) and argument.id not in parts.names:
-                    yield node.args, place
+                    yield node.args, place, argument
 
 
 def compares_inputs(parts: Parts, sites: Sequence[Site]) -> bool:
     """Whether an assertion compares something with a name that was given to the code, or with another name of it."""
-    given = {arguments[place].id for arguments, place in given_inputs(parts)}  # type: ignore[attr-defined]
+    given = {name.id for _, _, name in given_inputs(parts)}
     for node in test_nodes(parts):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name):
             names = {target.id for target in node.targets if isinstance(target, ast.Name)} | {node.value.id}

@@ -164,8 +164,7 @@ def _is_noticed(facts: Facts, breaking: str) -> Generator[Copy, str, bool]:
 
     Another exception than a failure may have come from an assertion, from a block whose exception the code has to
     suppress, or on the way to one: then the same must not come without them, or an assertion must depend on what it
-    expects. For `None`, with which most operations fail, only
-    failures count.
+    expects. For `None`, with which most operations fail, only failures count.
     """
     status = yield Copy("break", breaking)
     if status != "error" or breaking == "nothing":

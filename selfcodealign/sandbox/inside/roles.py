@@ -42,8 +42,11 @@ def test_names(tree: ast.Module, listed: Sequence[Definition], own: set[str]) ->
         listed: its definitions, as `definitions` gives them.
         own: names of all that could be code under test.
     """
-    nested = {inner.name for node in listed for inner in definitions(node)}
-    facts = {node.name: _Facts(node, own, is_nested=node.name in nested) for node in listed}
+    outer = {node.name for node in tree.body if isinstance(node, DEFINITIONS)}
+    nested = {inner.name for node in listed for inner in definitions(node)} - outer
+    # A definition at the top level counts, not one of the same name that is nested in another definition.
+    counted = [node for node in listed if node in tree.body or node.name not in outer]
+    facts = {node.name: _Facts(node, own, outer, is_nested=node.name in nested) for node in counted}
     fed, consumers = _fed(tree, own), _consumers(tree, own)
     variables = {
         part.id
@@ -97,11 +100,12 @@ class _Facts:
         asserts_alone: it asserts, but about nothing of the program's.
     """
 
-    def __init__(self, node: Definition, own: set[str], *, is_nested: bool) -> None:
+    def __init__(self, node: Definition, own: set[str], outer: set[str], *, is_nested: bool) -> None:
         nodes = list(flat(*node.body))
-        self.mentioned = {part.id for part in nodes if isinstance(part, ast.Name)}
+        inner = {part.name for part in nodes if isinstance(part, DEFINITIONS)}
+        self.mentioned = {part.id for part in nodes if isinstance(part, ast.Name)} - (inner & outer)
         self.used = self.mentioned & (own - {node.name})
-        self.inner = {part.name for part in nodes if isinstance(part, DEFINITIONS)} & own
+        self.inner = (inner - outer) & own
         self.makes: set[str] = set()
         self.may_consume = self.may_be_fed = self.asserts_alone = False
         self.returns_nothing = True

@@ -38,7 +38,7 @@ def _may_reach_code(node: ast.AST, plain: frozenset[str]) -> bool:
 
 
 def _bound_names(program: list[ast.stmt]) -> set[str]:
-    """Names that a program assigns, imports, defines or has as parameters, wherever."""
+    """Names that a program assigns, imports, defines or has as parameters, at any depth."""
     found: set[str] = set()
     for node in flat(*program):
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):

@@ -1,7 +1,7 @@
 """Which names in the tests hold results of the code under test."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from selfcodealign.sandbox.inside.roles import FUNCTIONS, MUTATORS, parameters_of, root_name
 from selfcodealign.sandbox.inside.syntax import Function, flat
@@ -122,10 +122,10 @@ def _head(statement: ast.stmt) -> list[ast.AST]:
     return [*statement.body] if isinstance(statement, (ast.Try, ast.TryStar)) else []
 
 
-def _bound(nodes: object) -> set[str]:
+def _bound(nodes: Iterable[ast.AST]) -> set[str]:
     """Names that are assigned, or whose object a method is called on or an item of which is set."""
     found: set[str] = set()
-    for node in nodes:  # type: ignore[attr-defined]
+    for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.add(node.id)
         elif isinstance(node, ast.ExceptHandler) and node.name:

@@ -321,7 +321,7 @@ def fresh(value: Any) -> Any:
     """A copy of an input, so that changes of it in place reach nobody else; the input itself where it has none."""
     try:
         return copy.deepcopy(value)
-    except Exception:  # noqa: BLE001 - whatever an object raises that cannot be copied
+    except Exception:  # noqa: BLE001 - an object that cannot be copied may raise anything
         return value
 
 
