@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from selfcodealign.files import replaced_folder
-from selfcodealign.journal import open_journal
+from selfcodealign.journal import Journal, open_journal
 from selfcodealign.params import Params, load_params
 from selfcodealign.progress import progress
 from selfcodealign.records import (
@@ -25,6 +25,8 @@ from selfcodealign.records import (
 )
 from selfcodealign.sandbox import (
     Program,
+    RunCounts,
+    Sandbox,
     SandboxSettings,
     Status,
     measure_agreement,
@@ -62,8 +64,8 @@ def main(
     executed. Verdicts are journalled as they arrive: a run that was killed asks only for the rest. Responses that the
     sandbox itself could not judge, after retries, are dropped with the reason `sandbox_error`.
 
-    With `validate_responses.tests` = consensus, the responses of a task are judged by the assertions that several of
-    them pass, whoever wrote them; `consensus.parquet` has these tests.
+    With `validate_responses.tests` = consensus, the responses to a task are judged by the assertions that several of
+    them pass, whichever response wrote them. `consensus.parquet` has these tests.
 
     With `validate_responses.test_strength`, mutants of each passing response are run with its tests, to see how many
     the tests notice, and so is the response with markers in its branches, to see how many the tests take. With
@@ -73,33 +75,23 @@ def main(
     responses = read_rows(responses_path, Response)
     settings = sandbox_settings(loaded.sandbox)
     with stage_run(NAME, metrics_path) as run:
-        started = time.monotonic()
-        num_tried = 0
-        consensus: list[ConsensusTests] = []
-        if loaded.validate_responses.tests == "consensus":
-            consensus, found = _find_consensus(responses, settings)
-            num_tried = found["asked"]
-            run.record(consensus=found)
-        responses = with_consensus(responses, by_id(consensus))
-        programs = [Program.of_code(response.id, response.program, response.code) for response in responses]
-        with (
-            open_sandbox(settings) as sandbox,
-            open_journal(cache_folder() / "verdicts.sqlite") as journal,
-            progress("programs", len({program.source for program in programs})) as shown,
-        ):
-            passed: Counter[str] = Counter()
-
-            def show(verdict: Verdict) -> None:
-                passed[verdict.status] += 1
-                shown.advance(note=f"{passed[Status.PASSED]} passed")
-
-            verdicts, counts = run_journalled(sandbox, programs, journal, show)
+        with open_sandbox(settings) as sandbox, open_journal(cache_folder() / "verdicts.sqlite") as journal:
+            started = time.monotonic()
+            consensus: list[ConsensusTests] = []
+            num_asked = 0
+            if loaded.validate_responses.tests == "consensus":
+                consensus, tried = _find_consensus(sandbox, responses, journal)
+                responses = with_consensus(responses, by_id(consensus))
+                run.record(consensus=_consensus_figures(responses, consensus, tried))
+                num_asked = tried.asked
+            verdicts, counts = _judge(sandbox, responses, journal)
+            num_asked += counts.asked
             seconds = time.monotonic() - started
             run.record(isolation=sandbox.isolation, image=sandbox.image_id)
         strengths: list[Strength] = []
         if loaded.validate_responses.test_strength:
-            strengths, measured = _measure(responses, verdicts, settings, loaded)
-            run.record(test_strength=measured)
+            strengths, found = _measure(responses, verdicts, settings, loaded)
+            run.record(test_strength=found)
         agreements: list[Agreement] | None = None
         if loaded.validate_responses.agreement:
             agreements, asked = _agree(responses, verdicts, settings)
@@ -114,14 +106,13 @@ def main(
                 write_rows(folder / "agreement.parquet", agreements, Agreement)
         statuses = Counter(verdict.status for verdict in kept)
         num_lost = len(verdicts) - len(kept)
-        num_run = num_tried + counts.asked
         run.rows(rows_in=len(responses), rows_out=len(kept), dropped={str(Status.SANDBOX_ERROR): num_lost})
         run.record(
             statuses={str(status): statuses[status] for status in Status if status != Status.SANDBOX_ERROR},
             asked=counts.asked,
             from_journal=counts.from_journal,
             duplicates=counts.duplicates,
-            programs_per_second=round(num_run / seconds, 2) if num_run else None,
+            programs_per_second=round(num_asked / seconds, 2) if num_asked else None,
         )
 
 
@@ -141,23 +132,33 @@ def _measure(
 
 
 def _find_consensus(
-    responses: list[Response], settings: SandboxSettings
-) -> tuple[list[ConsensusTests], dict[str, Any]]:
-    with (
-        open_sandbox(settings) as sandbox,
-        open_journal(cache_folder() / "verdicts.sqlite") as journal,
-        progress("answers with their task's assertions") as shown,
-    ):
-        rows, counts = measure_consensus(sandbox, responses, journal, lambda _: shown.advance())
-    judged = {row.id for row in rows}
-    figures = {
+    sandbox: Sandbox, responses: list[Response], journal: Journal
+) -> tuple[list[ConsensusTests], RunCounts]:
+    with progress("answers with their task's assertions") as shown:
+        return measure_consensus(sandbox, responses, journal, lambda _: shown.advance())
+
+
+def _consensus_figures(responses: list[Response], consensus: list[ConsensusTests], counts: RunCounts) -> dict[str, int]:
+    judged = {row.id for row in consensus}
+    return {
         "tasks": len({response.instruction_id for response in responses}),
-        "tasks_with_consensus": len({row.instruction_id for row in responses if row.id in judged}),
+        "tasks_with_consensus": len({response.instruction_id for response in responses if response.id in judged}),
         "programs": counts.asked + counts.from_journal + counts.duplicates,
         "asked": counts.asked,
         "from_journal": counts.from_journal,
     }
-    return rows, figures
+
+
+def _judge(sandbox: Sandbox, responses: list[Response], journal: Journal) -> tuple[list[Verdict], RunCounts]:
+    programs = [Program.of_code(response.id, response.program, response.code) for response in responses]
+    passed: Counter[str] = Counter()
+    with progress("programs", len({program.source for program in programs})) as shown:
+
+        def show(verdict: Verdict) -> None:
+            passed[verdict.status] += 1
+            shown.advance(note=f"{passed[Status.PASSED]} passed")
+
+        return run_journalled(sandbox, programs, journal, show)
 
 
 def _agree(

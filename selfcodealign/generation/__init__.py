@@ -20,7 +20,6 @@ from selfcodealign.generation.parsing import (
     Fault,
     ParsedResponse,
     ParseReason,
-    as_program,
     parse_concepts,
     parse_instruction,
     parse_response,
@@ -38,6 +37,7 @@ from selfcodealign.generation.ray_engine import load_ray
 from selfcodealign.generation.server_pool import RetryPolicy
 from selfcodealign.generation.steps import StepResult, TaskSource, make_concepts, make_instructions, make_responses
 from selfcodealign.generation.vllm_engine import VllmEngine, load_vllm
+from selfcodealign.program_text import as_program
 
 __all__ = [
     "Answer",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from selfcodealign.generation.engine import Answer
+from selfcodealign.program_text import as_program
 
 MAX_CONCEPT_WORDS = 8
 MAX_CONCEPTS = 10
@@ -168,11 +169,6 @@ def python_blocks(markdown: str) -> list[str] | Fault:
         if opening.group(1).lower() in PYTHON_LABELS
     ]
     return [block for block in blocks if block.strip()]
-
-
-def as_program(code: str, tests: str) -> str:
-    """Code and tests as one program: what the sandbox runs."""
-    return f"{code.rstrip()}\n\n\n{tests.rstrip()}\n"
 
 
 def _syntax_error(program: str) -> str:

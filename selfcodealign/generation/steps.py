@@ -23,7 +23,6 @@ from selfcodealign.generation.on_policy import OnPolicy, continuation_id, parse_
 from selfcodealign.generation.parsing import (
     Fault,
     ParsedResponse,
-    as_program,
     has_tests_heading,
     parse_concepts,
     parse_instruction,
@@ -42,6 +41,7 @@ from selfcodealign.generation.prompts import (
 from selfcodealign.generation.request_plan import Parent, ParentT, RequestPlan
 from selfcodealign.generation.waves import Judge, Waves
 from selfcodealign.params import GenerateConcepts, GenerateInstructions, GenerateResponses, Sampling
+from selfcodealign.program_text import as_program
 from selfcodealign.records import Concepts, Dropped, Instruction, Response, Seed, derived_seed, row_id
 
 LANGUAGE = "Python"

@@ -90,7 +90,7 @@ def _comparable(group: Sequence[Response]) -> Iterator[Crossing]:
 def defined_names(code: str) -> set[str]:
     """Names that some code gives to things at its top level."""
     names: set[str] = set()
-    for node in _body(code):
+    for node in statements_of(code):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
         else:
@@ -100,11 +100,12 @@ def defined_names(code: str) -> set[str]:
 
 
 def used_names(code: str) -> set[str]:
-    """All names that stand in some code, outside of attributes."""
-    return {part.id for node in _body(code) for part in ast.walk(node) if isinstance(part, ast.Name)}
+    """All names that some code uses, attributes aside."""
+    return {part.id for node in statements_of(code) for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
-def _body(code: str) -> list[ast.stmt]:
+def statements_of(code: str) -> list[ast.stmt]:
+    """The statements at the top level of some code; none if it does not parse."""
     try:
         return ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,9 +1,9 @@
-"""Consensus tests: the assertions of a task that several of its responses pass, whoever wrote them.
+"""Consensus tests: assertions that several responses to a task pass, whichever response wrote them.
 
-A small model gets many expected values wrong, so that most right answers fail their own tests, and what an answer was
-told apart by is its luck with them. But every response to a task brings assertions, and independent answers seldom
-share a mistake: an assertion that several of them pass is likely to be right, and a response that passes all of those
-is likely to be right as well. The responses that do not are wrong by the same tests, which makes the two comparable.
+A small model gets many expected values wrong, so most correct answers fail their own tests. Independent answers rarely
+make the same mistake, though. An assertion that several of them pass is likely to be correct, and so is a response that
+passes all such assertions. Responses to one task are then judged by the same tests, which makes them comparable.
+
 Source: dual execution agreement, Chen et al. 2022, "CodeT: Code Generation with Generated Tests" (arXiv 2207.10397).
 """
 
@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selfcodealign.journal import Journal
+from selfcodealign.program_text import as_program
 from selfcodealign.records import ConsensusTests, Response, Verdict
-from selfcodealign.sandbox.agreement import defined_names, used_names
+from selfcodealign.sandbox.agreement import defined_names, statements_of, used_names
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled
 from selfcodealign.sandbox.pool import Sandbox
 from selfcodealign.sandbox.settings import Program, Status
@@ -31,53 +32,68 @@ MAX_ASSERTIONS = 12
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """An assertion at the top level of some tests.
+    """An assertion at the top level of a test suite.
 
     Attributes:
-        setup: the statements before it that are no assertions, as normalized source.
+        setup: the other statements before it, as normalized source.
         text: the assertion itself, as normalized source.
-        wanted: the names of the code under test that it needs.
+        names: the names of the code under test that it uses.
     """
 
     setup: str
     text: str
-    wanted: frozenset[str]
-
-    @property
-    def source(self) -> str:
-        """What is run behind the code under test."""
-        return f"{self.setup}\n{self.text}\n" if self.setup else f"{self.text}\n"
+    names: frozenset[str]
 
 
-def assertions_of(response: Response) -> list[Assertion]:
-    """The assertions of a response that ask for something that its code defines, in their order."""
-    try:
-        body = ast.parse(response.tests).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    defined = defined_names(response.code)
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """The responses to one task and the assertions to try on them.
+
+    Attributes:
+        responses: in the order of their samples.
+        defined: the names that each response's code defines.
+        pool: the assertions.
+    """
+
+    responses: list[Response]
+    defined: list[set[str]]
+    pool: list[Assertion]
+
+    def defining(self, names: frozenset[str]) -> list[Response]:
+        """The responses whose code defines all of these names."""
+        pairs = zip(self.responses, self.defined, strict=True)
+        return [response for response, defined in pairs if names <= defined]
+
+
+def assertions_of(response: Response, defined: set[str]) -> list[Assertion]:
+    """The assertions of a response about its own code, in order.
+
+    Args:
+        response: the response.
+        defined: the names that its code defines.
+    """
     found: list[Assertion] = []
     setup: list[str] = []
-    for statement in body:
+    for statement in statements_of(response.tests):
         if not isinstance(statement, ast.Assert):
             setup.append(ast.unparse(statement))
             continue
         before, text = "\n".join(setup), ast.unparse(ast.Assert(test=statement.test, msg=None))
-        wanted = frozenset(used_names(f"{before}\n{text}") & defined)
-        if wanted:
-            found.append(Assertion(before, text, wanted))
+        names = frozenset(used_names(f"{before}\n{text}") & defined)
+        if names:
+            found.append(Assertion(before, text, names))
     return found
 
 
-def pooled_assertions(responses: Sequence[Response]) -> list[Assertion]:
-    """The distinct assertions of the responses to one task, those that several responses brought first.
+def pooled(assertions: Sequence[Sequence[Assertion]]) -> list[Assertion]:
+    """The assertions to try on the responses to a task, without duplicates, the most frequent ones first.
 
     Args:
-        responses: responses to one task, in the order of their samples.
+        assertions: the assertions of each response.
     """
-    brought = Counter(assertion for response in responses for assertion in set(assertions_of(response)))
-    first_seen = {assertion: None for response in responses for assertion in assertions_of(response)}
-    return sorted(first_seen, key=lambda assertion: -brought[assertion])[:MAX_ASSERTIONS]
+    # Repetitions inside one response are not independent and count once.
+    counts = Counter(assertion for own in assertions for assertion in dict.fromkeys(own))
+    return [assertion for assertion, _ in counts.most_common(MAX_ASSERTIONS)]
 
 
 def measure_consensus(
@@ -86,7 +102,7 @@ def measure_consensus(
     journal: Journal,
     on_verdict: Callable[[Verdict], None] | None = None,
 ) -> tuple[list[ConsensusTests], RunCounts]:
-    """Find the consensus tests of each task by running its responses with all its assertions.
+    """Find the consensus tests of each task by running its responses with the assertions of all of them.
 
     Args:
         sandbox: where they run.
@@ -95,54 +111,38 @@ def measure_consensus(
         on_verdict: called with each verdict as it is known, for progress.
 
     Returns:
-        The tests that each response of a task with a consensus is judged by, ordered as the responses are; and the
-        counts. A response of another task has none, and neither has one that lacks a name that they ask for: it is
-        judged by its own.
+        The consensus tests of each response that has some, and the counts of what ran. A response keeps its own tests
+        if its task has too few agreed assertions, or if its code lacks a name that they use.
 
     Raises:
         SandboxError: the sandbox failed as a whole; verdicts that arrived before are in the journal.
     """
-    tasks: dict[str, list[Response]] = {}
-    for response in responses:
-        tasks.setdefault(response.instruction_id, []).append(response)
-    pools = {task: pooled_assertions(group) for task, group in tasks.items()}
-    pairs = [
-        (response, assertion)
-        for task, group in tasks.items()
-        for assertion in pools[task]
-        for response in group
-        if assertion.wanted <= defined_names(response.code)
+    tasks = _tasks(responses)
+    trials = [
+        (name, assertion, response)
+        for name, task in tasks.items()
+        for assertion in task.pool
+        for response in task.defining(assertion.names)
     ]
     programs = [
-        Program.of_code(str(number), _joined(response.code, assertion.source), response.code)
-        for number, (response, assertion) in enumerate(pairs)
+        Program.of_code(str(number), as_program(response.code, _as_tests([assertion])), response.code)
+        for number, (_, assertion, response) in enumerate(trials)
     ]
     verdicts, counts = run_journalled(sandbox, programs, journal, on_verdict)
-    outcomes: dict[str, dict[Assertion, list[bool]]] = {task: {} for task in tasks}
-    for (response, assertion), verdict in zip(pairs, verdicts, strict=True):
+    outcomes: dict[str, dict[Assertion, list[bool]]] = {name: {} for name in tasks}
+    for (name, assertion, _), verdict in zip(trials, verdicts, strict=True):
         if verdict.status != Status.SANDBOX_ERROR:
-            passed = verdict.status == Status.PASSED
-            outcomes[response.instruction_id].setdefault(assertion, []).append(passed)
-    agreed = {task: agreed_assertions(pools[task], outcomes[task]) for task in tasks}
-    rows = [
-        _row(response, agreed[response.instruction_id], len(pools[response.instruction_id]))
-        for response in responses
-        if _is_comparable(response, agreed[response.instruction_id])
-    ]
+            outcomes[name].setdefault(assertion, []).append(verdict.status == Status.PASSED)
+    rows = [row for name, task in tasks.items() for row in _rows(task, agreed(task.pool, outcomes[name]))]
     return rows, counts
 
 
-def _is_comparable(response: Response, agreed: Sequence[Assertion]) -> bool:
-    wanted = frozenset[str]().union(*(assertion.wanted for assertion in agreed))
-    return len(agreed) >= MIN_AGREED and wanted <= defined_names(response.code)
-
-
-def agreed_assertions(pool: Sequence[Assertion], outcomes: Mapping[Assertion, Sequence[bool]]) -> list[Assertion]:
+def agreed(pool: Sequence[Assertion], outcomes: Mapping[Assertion, Sequence[bool]]) -> list[Assertion]:
     """The assertions that enough responses pass, in the order of the pool.
 
     Args:
-        pool: the assertions of a task.
-        outcomes: by assertion, whether each response that defines what it asks for passes it.
+        pool: the assertions that were tried.
+        outcomes: by assertion, whether each response that defines its names passes it.
     """
     return [assertion for assertion in pool if _is_agreed(outcomes.get(assertion, ()))]
 
@@ -151,24 +151,39 @@ def _is_agreed(passes: Sequence[bool]) -> bool:
     return sum(passes) >= max(MIN_AGREEING, math.ceil(MIN_SHARE * len(passes)))
 
 
-def _row(response: Response, agreed: Sequence[Assertion], num_pooled: int) -> ConsensusTests:
-    tests = _as_tests(agreed)
-    return ConsensusTests(
-        id=response.id,
-        tests=tests,
-        program=_joined(response.code, tests),
-        num_pooled=num_pooled,
-        num_agreed=len(agreed),
-    )
+def _tasks(responses: Sequence[Response]) -> dict[str, _Task]:
+    groups: dict[str, list[Response]] = {}
+    for response in responses:
+        groups.setdefault(response.instruction_id, []).append(response)
+    tasks = {}
+    for name, group in groups.items():
+        defined = [defined_names(response.code) for response in group]
+        pairs = zip(group, defined, strict=True)
+        tasks[name] = _Task(group, defined, pooled([assertions_of(response, names) for response, names in pairs]))
+    return tasks
+
+
+def _rows(task: _Task, assertions: Sequence[Assertion]) -> list[ConsensusTests]:
+    """The consensus tests of each response to a task that can be judged by them."""
+    if len(assertions) < MIN_AGREED:
+        return []
+    tests = _as_tests(assertions)
+    names = frozenset[str]().union(*(assertion.names for assertion in assertions))
+    return [
+        ConsensusTests(
+            id=response.id,
+            tests=tests,
+            program=as_program(response.code, tests),
+            num_pooled=len(task.pool),
+            num_agreed=len(assertions),
+        )
+        for response in task.defining(names)
+    ]
 
 
 def _as_tests(assertions: Sequence[Assertion]) -> str:
-    """Assertions as one test suite: those that share their set-up stand together behind it."""
+    """Assertions as one test suite; those with the same set-up share it."""
     by_setup: dict[str, list[str]] = {}
     for assertion in assertions:
         by_setup.setdefault(assertion.setup, []).append(assertion.text)
-    return "\n".join(line for setup, texts in by_setup.items() for line in ([setup] if setup else []) + texts) + "\n"
-
-
-def _joined(code: str, tests: str) -> str:
-    return f"{code.rstrip()}\n\n\n{tests}"
+    return "\n".join(line for setup, texts in by_setup.items() for line in (setup, *texts) if line)

@@ -1,7 +1,5 @@
 """Consensus tests: which assertions are tried, which are agreed on, and what a response is judged by."""
 
-import ast
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,9 +9,9 @@ from selfcodealign.sandbox.consensus import (
     MIN_AGREEING,
     MIN_SHARE,
     Assertion,
-    agreed_assertions,
+    agreed,
     assertions_of,
-    pooled_assertions,
+    pooled,
 )
 
 CODE = "def f(x):\n    return 2 * x\n"
@@ -28,7 +26,7 @@ def response(tests: str, code: str = CODE, name: str = "r") -> Response:
 
 def test_an_assertion_takes_the_statements_before_it_along_but_not_the_assertions() -> None:
     tests = "assert f(1) == 2\nvalues = [1, 2]\nassert [f(v) for v in values] == [2, 4], 'message'\n"
-    assert assertions_of(response(tests)) == [
+    assert assertions_of(response(tests), {"f"}) == [
         Assertion("", "assert f(1) == 2", frozenset({"f"})),
         Assertion("values = [1, 2]", "assert [f(v) for v in values] == [2, 4]", frozenset({"f"})),
     ]
@@ -36,13 +34,14 @@ def test_an_assertion_takes_the_statements_before_it_along_but_not_the_assertion
 
 def test_what_is_not_about_the_code_or_does_not_parse_is_no_assertion() -> None:
     for tests in ("assert len('ab') == 2", "def test_f():\n    assert f(1) == 2", "assert f(1) ==", "f(1) == 2"):
-        assert assertions_of(response(tests)) == []
+        assert assertions_of(response(tests), {"f"}) == []
 
 
 def test_assertions_that_several_responses_bring_are_tried_first_and_the_number_is_limited() -> None:
     many = "\n".join(f"assert f({n}) == {2 * n}" for n in range(MAX_ASSERTIONS + 5))
     last = f"assert f({MAX_ASSERTIONS + 4}) == {2 * (MAX_ASSERTIONS + 4)}"
-    pool = pooled_assertions([response(many), response(f"{last}\n{last}", name="second")])
+    own = [assertions_of(response(tests), {"f"}) for tests in (many, f"{last}\n{last}")]
+    pool = pooled(own)
     assert len(pool) == MAX_ASSERTIONS
     assert pool[0].text == last
     assert len(set(pool)) == len(pool)
@@ -52,11 +51,11 @@ def test_assertions_that_several_responses_bring_are_tried_first_and_the_number_
 def test_an_assertion_is_agreed_on_by_several_and_by_a_share(outcomes: list[list[bool]]) -> None:
     pool = [Assertion("", f"assert f({number}) == 1", frozenset({"f"})) for number in range(len(outcomes))]
     results = dict(zip(pool, outcomes, strict=True))
-    agreed = agreed_assertions(pool, results)
+    found = agreed(pool, results)
     for assertion, passes in results.items():
         enough = sum(passes) >= MIN_AGREEING and sum(passes) >= MIN_SHARE * len(passes)
-        assert (assertion in agreed) == enough
-    assert agreed_assertions(pool, {}) == []
+        assert (assertion in found) == enough
+    assert agreed(pool, {}) == []
 
 
 def test_a_response_without_consensus_keeps_its_own_tests() -> None:
@@ -69,8 +68,9 @@ def test_a_response_without_consensus_keeps_its_own_tests() -> None:
 
 
 @given(st.lists(st.sampled_from(["x = 1", "y = [2]", "assert f(1) == 2", "assert f(2) == 4", "z = f(3)"]), max_size=8))
-def test_every_assertion_stands_on_its_own(lines: list[str]) -> None:
-    for assertion in assertions_of(response("\n".join(lines))):
-        body = ast.parse(assertion.source).body
-        assert isinstance(body[-1], ast.Assert)
-        assert not any(isinstance(statement, ast.Assert) for statement in body[:-1])
+def test_the_set_up_of_an_assertion_holds_all_statements_before_it_and_no_assertion(lines: list[str]) -> None:
+    found = assertions_of(response("\n".join(lines)), {"f"})
+    places = [place for place, line in enumerate(lines) if line.startswith("assert")]
+    assert [assertion.text for assertion in found] == [lines[place] for place in places]
+    for assertion, place in zip(found, places, strict=True):
+        assert assertion.setup.splitlines() == [line for line in lines[:place] if not line.startswith("assert")]
