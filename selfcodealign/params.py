@@ -5,12 +5,12 @@ table come from them.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from selfcodealign.errors import InputError
+from selfcodealign.settings_file import Section, first_fault, read_yaml
 
 Count = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
@@ -26,12 +26,6 @@ OtherBenchmarkName = Literal[
     "humaneval", "humaneval_plus", "humaneval_pack", "mbpp", "mbpp_plus", "evo_eval", "ds1000", "class_eval",
     "can_it_edit", "big_code_bench", "live_code_bench", "apps", "gsm8k",
 ]  # fmt: skip
-
-
-class Section(BaseModel):
-    """Base of all sections: unknown keys are refused, values cannot be changed after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
 class ImportModel(Section):
@@ -261,8 +255,8 @@ class ValidateResponses(Section):
 
     tests: Literal["own", "consensus"] = Field(
         default="own",
-        description="own: each response by the tests it brought (the paper); consensus: by the assertions of all"
-        " responses to its task that several of them pass, where there are at least two",
+        description="own: each response is judged by its own tests (the paper); consensus: by the assertions that"
+        " several responses to its task pass, where there are at least two",
     )
     test_strength: bool = Field(
         default=False, description="measure the tests of passing responses: mutants killed and branches taken"
@@ -439,7 +433,8 @@ class Params(Section):
     generate_instructions: GenerateInstructions
     generate_responses: GenerateResponses
     validate_responses: ValidateResponses = Field(
-        default=ValidateResponses(), description="what is measured of the responses that pass"
+        default=ValidateResponses(),
+        description="which tests judge the responses, and what is measured of those that pass",
     )
     select_examples: SelectExamples
     finetune_model: FinetuneModel
@@ -463,18 +458,10 @@ def load_params(path: Path) -> Params:
         path: a YAML file with every section of `Params`.
 
     Raises:
-        InputError: the file is missing, no YAML, has an unknown key, lacks one, or has a value out of range; the
+        InputError: the file is missing, is not YAML, has an unknown key, lacks one, or has a value out of range; the
             message names the key.
     """
-    try:
-        loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; name a params file with --params") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is no valid YAML: {' '.join(str(error).split())}") from error
-    return parse_params(loaded, str(path))
+    return parse_params(read_yaml(path, "name a params file with --params"), str(path))
 
 
 def parse_params(loaded: object, where: str) -> Params:
@@ -491,20 +478,3 @@ def parse_params(loaded: object, where: str) -> Params:
         return Params.model_validate(loaded)
     except ValidationError as error:
         raise InputError(f"{where}: {first_fault(error)}") from error
-
-
-def first_fault(error: ValidationError) -> str:
-    """The fault that explains a failed validation best, in one line that names the key."""
-    # A misspelt key is missing under its right name, too: what is too much says more than what is missing.
-    faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
-    first = faults[0]
-    key = ".".join(str(part) for part in first["loc"]) or "the file"
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return f"{key} is not a known key; remove it or correct its name{more}"
-    if first["type"] == "missing":
-        return f"{key} is missing{more}"
-    if first["type"] == "value_error":
-        return f"{key + ': ' if first['loc'] else ''}{first['ctx']['error']}{more}"
-    message = first["msg"][0].lower() + first["msg"][1:]
-    return f"{key} = {first['input']!r}: {message}{more}"

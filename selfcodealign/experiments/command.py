@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from selfcodealign.errors import InputError
 from selfcodealign.experiments.config import ExperimentSet, load_experiments, set_named
@@ -21,7 +20,8 @@ from selfcodealign.experiments.runner import run_arms
 from selfcodealign.experiments.table import table_csv, table_page, table_text
 from selfcodealign.experiments.working_copy import exp_run_arguments
 from selfcodealign.files import write_text
-from selfcodealign.params import load_params
+from selfcodealign.params import parse_params
+from selfcodealign.settings_file import read_yaml
 from selfcodealign.stage import cache_folder, one_line_errors
 
 app = typer.Typer(help="Named sets of experiments: run them and compare their results.", no_args_is_help=True)
@@ -124,8 +124,8 @@ def _open(path: Path) -> _Repository:
     root = Path.cwd()
     if Path(git(root, "rev-parse", "--show-toplevel")).resolve() != root.resolve():
         raise InputError(f"{root} is not the root of a git repository; run this in the root of the project")
-    load_params(Path(PARAMS))
-    params: dict[str, Any] = yaml.safe_load(Path(PARAMS).read_text(encoding="utf-8"))
+    params: dict[str, Any] = read_yaml(Path(PARAMS), "run this in the root of the project")
+    parse_params(params, PARAMS)
     pipeline = load_pipeline(root)
     sets = load_experiments(path)
     try:

@@ -1,22 +1,15 @@
 """`experiments.yaml` as typed, validated objects: named sets of arms, each a list of param overrides."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from selfcodealign.errors import InputError
-from selfcodealign.params import first_fault
+from selfcodealign.settings_file import Section, first_fault, read_yaml
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$")]
 Line = Annotated[str, Field(min_length=1, pattern=r"^[^\n]+$")]
-
-
-class Section(BaseModel):
-    """Base class of the file's objects: unknown keys are errors, values cannot be changed after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Arm(Section):
@@ -56,14 +49,7 @@ def load_experiments(path: Path) -> dict[str, ExperimentSet]:
     Raises:
         InputError: the file is missing or not YAML, or has an unknown key or a bad value; the message names the key.
     """
-    try:
-        loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; run this in the repository, or name a file with --file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    loaded = read_yaml(path, "run this in the repository, or name a file with --file")
     try:
         return TypeAdapter(dict[Name, ExperimentSet]).validate_python(loaded)
     except ValidationError as error:

@@ -55,7 +55,7 @@ class Finished:
 
 
 def list_experiments(folder: Path) -> list[Experiment]:
-    """All experiments of a repository, of whatever baseline, the newest first.
+    """All experiments of a repository, on any baseline, newest first.
 
     Raises:
         InputError: the folder is not a git repository.
