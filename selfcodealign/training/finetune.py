@@ -248,7 +248,7 @@ def _set_up(base: Path, pairs: Pairs, settings: FinetuneModel, seed: int, checkp
         dropped=dropped,
         precision=precision,
         trainer=trainer,
-        masked_row=objective.check(trainer, rows, tokenizer, end_token=end_token),
+        masked_row=objective.check(trainer, rows, tokenizer, end_token),
     )
 
 

@@ -1,4 +1,4 @@
-"""A trainer with whole optimizer steps as its batches; imported only where transformers is at hand."""
+"""A trainer with whole optimizer steps as its batches; imported only where transformers is installed."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -25,8 +25,8 @@ class PlannedSteps(Trainer):
     bfloat16, never a score: there the forward pass sees weights rounded to the nearest bfloat16, and most of what a
     small learning rate changed is not in them.
 
-    It stands before one of TRL's trainers among the bases of a class. That class says what a row is
-    (`row_length`), what the loss sees of a batch (`num_supervised_in`), and what a step's loss is a mean over
+    A subclass lists it before one of TRL's trainers in its bases, and defines the length of a row (`row_length`), the
+    tokens of a batch that the loss sees (`num_supervised_in`), and what the loss of a step is a mean over
     (`step_total`). `plan_training` must be called before `train`.
     """
 

@@ -1,4 +1,4 @@
-"""TRL's trainer for preferences, with planned steps; imported only where TRL is at hand."""
+"""TRL's trainer for preferences, with planned steps; imported only where TRL is installed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

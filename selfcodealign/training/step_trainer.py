@@ -1,4 +1,4 @@
-"""TRL's trainer for supervised fine-tuning, with planned steps; imported only where TRL is at hand."""
+"""TRL's trainer for supervised fine-tuning, with planned steps; imported only where TRL is installed."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -124,9 +124,9 @@ def build_preference_trainer(
     seed: int,
     folder: Path,
 ) -> Any:
-    """TRL's trainer for preferences over our rows; arguments as those of `build_trainer`.
+    """TRL's trainer for preferences over our rows, with the model as it is now as its reference.
 
-    The caller has it take its reference (`PreferenceTrainer.take_reference`) before it trains.
+    The arguments are those of `build_trainer`.
     """
     from trl.trainer.dpo_config import DPOConfig
 
@@ -146,7 +146,8 @@ def build_preference_trainer(
         processing_class=tokenizer,
         peft_config=_adapters(settings),
     )
-    return _planned(trainer, settings, precision=precision, seed=seed)
+    _planned(trainer, settings, precision=precision, seed=seed).take_reference(settings.dpo_nll_weight)
+    return trainer
 
 
 def _token_dataset(rows: list[dict[str, list[int]]]) -> Any:

@@ -106,7 +106,6 @@ def make_trainer(base: Path, folder: Path, rows: list[PreferenceRow], **changes:
     trainer = build_preference_trainer(
         model, make_tokenizer(), rows, settings, precision=Precision("cpu", "float32", False), seed=1, folder=folder
     )
-    trainer.take_reference(settings.dpo_nll_weight)
     torch.manual_seed(3)
     with torch.no_grad():
         for weight in trainer.model.parameters():
@@ -379,15 +378,15 @@ def test_pairs_with_a_side_that_cannot_be_trained_are_dropped_with_the_side() ->
 
 
 def test_a_lost_token_of_the_rejected_side_stops_the_training(base: Path, tmp_path: Path) -> None:
-    from selfcodealign.training.objectives import PreferenceObjective
+    from selfcodealign.training.objectives import OBJECTIVES
 
     rows = rows_of(make_preferences(3))
     trainer = make_trainer(base, tmp_path, rows)
-    objective, end = PreferenceObjective(), end_of_turn_token(make_tokenizer())
-    assert "rejected:" in objective.check(trainer, rows, make_tokenizer(), end_token=end)
+    check, end = OBJECTIVES["dpo"].check, end_of_turn_token(make_tokenizer())
+    assert "rejected:" in check(trainer, rows, make_tokenizer(), end)
     trainer.data_collator.max_length = max(len(row.rejected.input_ids) for row in rows) - 1
     with pytest.raises(InputError, match="end-of-turn token"):
-        objective.check(trainer, rows, make_tokenizer(), end_token=end)
+        check(trainer, rows, make_tokenizer(), end)
 
 
 def test_checkpoints_of_preferences_depend_on_their_settings_and_those_of_examples_do_not(
@@ -423,7 +422,7 @@ def test_each_objective_and_method_has_its_own_rate() -> None:
     ("pairs", "message"),
     [
         ([], "no preference pairs.*generate_responses.num_samples, or set objective: sft"),
-        (make_examples(8), "trains on preference pairs and not on examples"),
+        (make_examples(8), "are Example rows; finetune_model.objective needs Preference rows"),
     ],
 )
 def test_what_cannot_be_trained_on_is_one_line(base: Path, tmp_path: Path, pairs: Any, message: str) -> None:
