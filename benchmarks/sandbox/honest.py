@@ -127,7 +127,7 @@ def compare(
 ) -> list[Comparison]:
     """Run programs in the sandbox, and by plain CPython in containers of the same image.
 
-    What differs runs twice more in both: a program that ends now in one way and now in another says nothing.
+    Programs that differ run `NUM_REPEATS` more times in both: one whose outcome changes from run to run proves nothing.
 
     Args:
         variants: the programs.

@@ -113,7 +113,7 @@ def show_honest(comparisons: Sequence[Comparison], absent: Sequence[str]) -> Non
     out = console()
     out.print(table)
     if absent:
-        out.print(f"not at hand: {', '.join(absent)}")
+        out.print(f"not available: {', '.join(absent)}")
 
 
 def show_parity(parity: Parity) -> None:

@@ -1,4 +1,4 @@
-"""Preference pairs: for each kept answer a failing answer of the same task, as similar in length as there is one."""
+"""Preference pairs: each kept answer with a failing answer of the same task, matched in length."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -84,10 +84,10 @@ def pair_preferences(
 ) -> Pairing:
     """Pair each kept answer with a failing answer of its task. The order of the rows does not matter.
 
-    The chosen response passed. The rejected one ran and failed, keeps the rules that look at one response alone, and
-    is not a copy of a passing one: if it is, its tests are wrong and not its code. Of several the one whose number of
-    characters is closest to the chosen one's is taken, because DPO would otherwise learn length; ties are drawn by id.
-    No response is in two pairs.
+    The chosen response passed. The rejected one ran and failed, satisfies the rules for single responses, and is not a
+    copy of a passing one: the tests of such a copy are wrong, not its code. Among several, the response closest in
+    length (characters) to the chosen one is taken, because DPO would otherwise learn length; ties are drawn by id. No
+    response is in two pairs.
 
     Args:
         selection: the kept examples and the dropped responses.
