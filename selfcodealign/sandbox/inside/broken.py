@@ -71,7 +71,7 @@ class CodeBreaker:
             self._edits.set(assignment, "value", expression(f"{self._names.make}()", assignment))
 
     def _unpack(self, node: ast.AST) -> None:
-        """Let the tests unpack a wrong result: otherwise they would stop before they assert anything about its parts."""
+        """Let the tests unpack a wrong result: otherwise they stop before they assert anything about its parts."""
         parts, names = self._parts, self._names
         if isinstance(node, ast.Assign):
             targets, field, unpack = node.targets, "value", names.unpacked
