@@ -398,19 +398,18 @@ CASES = (
         """,
     ),
     dishonest(
-        "tests of a function with the name of one inside the code",
+        "a comparison without an assertion, in a test with the name of a function inside the code",
         """
         def total(values):
             def check(value):
                 return value
             return check(0)
 
-        def check(value):
-            return value + 1
+        def check(candidate):
+            assert callable(candidate)
+            candidate([1, 2]) == 3
 
-        assert check(1) == 2
-        total([1, 2])
-        assert check(2) == 3
+        check(total)
         """,
     ),
 )
