@@ -19,7 +19,7 @@ pytestmark = pytest.mark.sandbox
 
 RESPONSES = {
     "doubled": ("task", "def f(x):\n    return 2 * x\n", "assert f(3) == 6\nassert f(2) == 4\n"),
-    "wrong tests": ("task", "def f(x):\n    return x + x\n", "assert f(4) == 9\nassert f(0) == 0\n"),
+    "wrong tests": ("task", "def f(x):\n    return x + x\n", "assert f(4) == 9\nassert f(0) == 0"),
     "wrong code": ("task", "def f(x):\n    return x * x\n", "assert f(2) == 4\nassert f(3) == 9\n"),
     "other name": ("task", "def g(x):\n    return 2 * x\n", "assert g(3) == 6\n"),
     "alone": ("another", "def f(x):\n    return x\n", "assert f(3) == 3\n"),
@@ -43,7 +43,7 @@ def test_responses_are_judged_by_what_several_of_their_task_agree_on(tmp_path: P
     assert again == rows
     assert (counted.asked, counted.from_journal) == (0, counts.asked)
     # f(0) == 0 and f(2) == 4 hold for the square as well; f(3) == 6 sets it apart. Nobody agrees with f(4) == 9.
-    assert by_id(rows)["doubled"].tests == "assert f(2) == 4\nassert f(3) == 6\nassert f(0) == 0\n"
+    assert by_id(rows)["doubled"].tests == "assert f(2) == 4\nassert f(3) == 6\nassert f(0) == 0"
     assert set(by_id(rows)) == {"doubled", "wrong tests", "wrong code"}
     assert statuses == {
         "doubled": Status.PASSED,
