@@ -1,8 +1,8 @@
 """Consensus tests: assertions that several responses to a task pass, whichever response wrote them.
 
 A small model gets many expected values wrong, so most correct answers fail their own tests. Independent answers rarely
-make the same mistake, though. An assertion that several of them pass is likely to be correct, and so is a response that
-passes all such assertions. Responses to one task are then judged by the same tests, which makes them comparable.
+make the same mistake, though. Assertions that the same several responses pass are likely to be correct, and so is a
+response that passes all of them. Responses to one task are then judged by the same tests, which makes them comparable.
 
 Source: dual execution agreement, Chen et al. 2022, "CodeT: Code Generation with Generated Tests" (arXiv 2207.10397).
 """
@@ -21,11 +21,14 @@ from selfcodealign.sandbox.journalled import RunCounts, run_journalled
 from selfcodealign.sandbox.pool import Sandbox
 from selfcodealign.sandbox.settings import Program, Status
 
-# An assertion is agreed if at least this many responses pass it, and this share of those that define its names.
+# An assertion is agreed if at least this many responses pass it together with those agreed before it, and this share of
+# the responses that define its names.
 MIN_AGREEING = 2
 MIN_SHARE = 0.25
 # A task needs at least this many agreed assertions: a wrong answer can pass a single one by chance.
 MIN_AGREED = 2
+# They ask for at least this many different values: a constant passes any number of assertions that ask for one.
+MIN_EXPECTED = 2
 # At most this many assertions per task are tried. Assertions that several responses wrote come first.
 MAX_ASSERTIONS = 12
 
@@ -38,11 +41,32 @@ class Assertion:
         setup: the other statements before it, as normalized source.
         text: the assertion itself, as normalized source.
         names: the names of the code under test that it uses.
+        expected: the value that it asks for, as normalized source: the right side of `==` and `is`, `True` for a bare call,
+            `False` for one after `not`; its whole condition if it has another form.
     """
 
     setup: str
     text: str
     names: frozenset[str]
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the responses to a task fared with one assertion.
+
+    Attributes:
+        passed: the ids of the responses that pass it.
+        tried: the number of responses that ran with it.
+    """
+
+    passed: frozenset[str]
+    tried: int
+
+    @property
+    def needed(self) -> int:
+        """How many responses must pass it for it to be agreed."""
+        return max(MIN_AGREEING, math.ceil(MIN_SHARE * self.tried))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +105,20 @@ def assertions_of(response: Response, defined: set[str]) -> list[Assertion]:
         before, text = "\n".join(setup), ast.unparse(ast.Assert(test=statement.test, msg=None))
         names = frozenset(used_names(f"{before}\n{text}") & defined)
         if names:
-            found.append(Assertion(before, text, names))
+            found.append(Assertion(before, text, names, _expected(statement.test)))
     return found
+
+
+def _expected(condition: ast.expr) -> str:
+    match condition:
+        case ast.Compare(ops=[ast.Eq() | ast.Is()], comparators=[right]):
+            return ast.unparse(right)
+        case ast.UnaryOp(op=ast.Not(), operand=ast.Call()):
+            return "False"
+        case ast.Call():
+            return "True"
+        case _:
+            return ast.unparse(condition)
 
 
 def pooled(assertions: Sequence[Sequence[Assertion]]) -> list[Assertion]:
@@ -129,26 +165,44 @@ def measure_consensus(
         for number, (_, assertion, response) in enumerate(trials)
     ]
     verdicts, counts = run_journalled(sandbox, programs, journal, on_verdict)
-    outcomes: dict[str, dict[Assertion, list[bool]]] = {name: {} for name in tasks}
-    for (name, assertion, _), verdict in zip(trials, verdicts, strict=True):
+    statuses: dict[str, dict[Assertion, dict[str, Status]]] = {name: {} for name in tasks}
+    for (name, assertion, response), verdict in zip(trials, verdicts, strict=True):
         if verdict.status != Status.SANDBOX_ERROR:
-            outcomes[name].setdefault(assertion, []).append(verdict.status == Status.PASSED)
-    rows = [row for name, task in tasks.items() for row in _rows(task, agreed(task.pool, outcomes[name]))]
+            statuses[name].setdefault(assertion, {})[response.id] = verdict.status
+    rows = []
+    for name, task in tasks.items():
+        outcomes = {assertion: _outcome(by_response) for assertion, by_response in statuses[name].items()}
+        rows += _rows(task, agreed(task.pool, outcomes))
     return rows, counts
 
 
-def agreed(pool: Sequence[Assertion], outcomes: Mapping[Assertion, Sequence[bool]]) -> list[Assertion]:
-    """The assertions that enough responses pass, in the order of the pool.
+def _outcome(statuses: Mapping[str, Status]) -> Outcome:
+    return Outcome(frozenset(id_ for id_, status in statuses.items() if status == Status.PASSED), len(statuses))
+
+
+def agreed(pool: Sequence[Assertion], outcomes: Mapping[Assertion, Outcome]) -> list[Assertion]:
+    """The assertions that the same responses pass, in the order of the pool.
+
+    Each assertion can have enough responses on its side and the suite none: `f(0) == 1` and `f(0) == 2`, two responses
+    each. So an assertion joins only if enough responses pass it together with all that joined before; those with the
+    most responses come first. Assertions that all ask for the same value are no suite, since a constant passes them.
 
     Args:
         pool: the assertions that were tried.
-        outcomes: by assertion, whether each response that defines its names passes it.
+        outcomes: by assertion, how the responses that define its names fared. What did not run is missing.
     """
-    return [assertion for assertion in pool if _is_agreed(outcomes.get(assertion, ()))]
-
-
-def _is_agreed(passes: Sequence[bool]) -> bool:
-    return sum(passes) >= max(MIN_AGREEING, math.ceil(MIN_SHARE * len(passes)))
+    tried = [assertion for assertion in pool if assertion in outcomes]
+    together = frozenset[str]().union(*(outcome.passed for outcome in outcomes.values()))
+    needed = 0
+    joined: set[Assertion] = set()
+    for assertion in sorted(tried, key=lambda assertion: -len(outcomes[assertion].passed)):
+        passed = together & outcomes[assertion].passed
+        if len(passed) >= max(needed, outcomes[assertion].needed):
+            together, needed = passed, max(needed, outcomes[assertion].needed)
+            joined.add(assertion)
+    if len({assertion.expected for assertion in joined}) < MIN_EXPECTED:
+        return []
+    return [assertion for assertion in pool if assertion in joined]
 
 
 def _tasks(responses: Sequence[Response]) -> dict[str, _Task]:

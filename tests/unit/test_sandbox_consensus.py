@@ -1,14 +1,18 @@
 """Consensus tests: which assertions are tried, which are agreed on, and what a response is judged by."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from selfcodealign.records import ConsensusTests, Response, with_consensus
 from selfcodealign.sandbox.consensus import (
     MAX_ASSERTIONS,
+    MIN_AGREED,
     MIN_AGREEING,
+    MIN_EXPECTED,
     MIN_SHARE,
     Assertion,
+    Outcome,
     agreed,
     assertions_of,
     pooled,
@@ -27,8 +31,8 @@ def response(tests: str, code: str = CODE, name: str = "r") -> Response:
 def test_an_assertion_takes_the_statements_before_it_along_but_not_the_assertions() -> None:
     tests = "assert f(1) == 2\nvalues = [1, 2]\nassert [f(v) for v in values] == [2, 4], 'message'\n"
     assert assertions_of(response(tests), {"f"}) == [
-        Assertion("", "assert f(1) == 2", frozenset({"f"})),
-        Assertion("values = [1, 2]", "assert [f(v) for v in values] == [2, 4]", frozenset({"f"})),
+        Assertion("", "assert f(1) == 2", frozenset({"f"}), "2"),
+        Assertion("values = [1, 2]", "assert [f(v) for v in values] == [2, 4]", frozenset({"f"}), "[2, 4]"),
     ]
 
 
@@ -47,15 +51,73 @@ def test_assertions_that_several_responses_bring_are_tried_first_and_the_number_
     assert len(set(pool)) == len(pool)
 
 
-@given(st.lists(st.lists(st.booleans(), max_size=12), max_size=6))
-def test_an_assertion_is_agreed_on_by_several_and_by_a_share(outcomes: list[list[bool]]) -> None:
-    pool = [Assertion("", f"assert f({number}) == 1", frozenset({"f"})) for number in range(len(outcomes))]
-    results = dict(zip(pool, outcomes, strict=True))
-    found = agreed(pool, results)
-    for assertion, passes in results.items():
-        enough = sum(passes) >= MIN_AGREEING and sum(passes) >= MIN_SHARE * len(passes)
-        assert (assertion in found) == enough
-    assert agreed(pool, {}) == []
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("f(1) == 2", "2"),
+        ("f(1) is None", "None"),
+        ("f(1)", "True"),
+        ("not f(1)", "False"),
+        ("f(1) != 2", "f(1) != 2"),
+        ("1 < f(1) < 3", "1 < f(1) < 3"),
+        ("f(1) == 2 == f(2)", "f(1) == 2 == f(2)"),
+        ("2 in f(1)", "2 in f(1)"),
+    ],
+)
+def test_the_value_that_an_assertion_asks_for(condition: str, expected: str) -> None:
+    (found,) = assertions_of(response(f"assert {condition}"), {"f"})
+    assert found.expected == expected
+
+
+def assertion(text: str, expected: str) -> Assertion:
+    return Assertion("", f"assert {text} == {expected}", frozenset({"f"}), expected)
+
+
+def outcome(passed: str, tried: int = 4) -> Outcome:
+    return Outcome(frozenset(passed), tried)
+
+
+def test_of_two_assertions_that_contradict_each_other_the_one_with_more_responses_is_agreed() -> None:
+    minority, majority, other = assertion("f(0)", "1"), assertion("f(0)", "0"), assertion("f(1)", "2")
+    outcomes = {minority: outcome("ab", 5), majority: outcome("cde", 5), other: outcome("abcde", 5)}
+    assert agreed([minority, majority, other], outcomes) == [majority, other]
+
+
+def test_assertions_that_different_responses_pass_are_no_suite() -> None:
+    pool = [assertion(f"f({number})", str(number)) for number in range(3)]
+    outcomes = dict(zip(pool, (outcome("ab"), outcome("bc"), outcome("cd")), strict=True))
+    # The first takes its two responses; each of the others would leave one or none.
+    assert agreed(pool, outcomes) == []
+
+
+def test_assertions_that_a_constant_passes_are_no_suite() -> None:
+    nones = [assertion(f"f({number})", "None") for number in range(4)]
+    assert agreed(nones, dict.fromkeys(nones, outcome("abcd"))) == []
+    pool = [*nones, assertion("f(4)", "1")]
+    assert agreed(pool, dict.fromkeys(pool, outcome("abcd"))) == pool
+
+
+@given(st.lists(st.sets(st.sampled_from("abcdefghijkl")), max_size=6), st.integers(1, 12))
+def test_several_responses_and_a_share_of_them_pass_all_that_is_agreed(passed: list[set[str]], tried: int) -> None:
+    pool = [assertion(f"f({number})", str(number)) for number in range(len(passed))]
+    outcomes = {one: Outcome(frozenset(ids), max(tried, len(ids))) for one, ids in zip(pool, passed, strict=True)}
+    found = agreed(pool, outcomes)
+    assert found == [one for one in pool if one in found]
+    if found:
+        together = frozenset.intersection(*(outcomes[one].passed for one in found))
+        assert len(together) >= MIN_AGREEING
+        assert all(len(together) >= MIN_SHARE * outcomes[one].tried for one in found)
+        assert len(found) >= MIN_EXPECTED
+
+
+@given(st.sets(st.sampled_from("abcd"), min_size=MIN_AGREEING), st.integers(MIN_AGREED, 6))
+def test_assertions_that_the_same_responses_pass_are_all_agreed(passed: set[str], number: int) -> None:
+    pool = [assertion(f"f({place})", str(place)) for place in range(number)]
+    assert agreed(pool, dict.fromkeys(pool, Outcome(frozenset(passed), 4))) == pool
+
+
+def test_what_did_not_run_is_not_agreed() -> None:
+    assert agreed([assertion("f(1)", "2"), assertion("f(2)", "4")], {}) == []
 
 
 def test_a_response_without_consensus_keeps_its_own_tests() -> None:
