@@ -300,6 +300,10 @@ class SelectExamples(Section):
         description="preference pairs of a task at most (for finetune_model.objective dpo): first its kept answer, then"
         " other passing ones, each with a failing one of about its length",
     )
+    shown_tests: Share = Field(
+        default=0.0,
+        description="share of the tasks that show one of the tests that their answers were judged by (the paper, C.1)",
+    )
 
 
 # Peak rates where none is set. SFT, full: the reference's rate (3B to 15B); published runs on tuned models use 5e-6 to

@@ -237,7 +237,7 @@ class Example:
 
     id: str = column("content-derived id (response)")
     messages: list[Message] = column("the pair as a chat: one user turn, one assistant turn")
-    instruction: str = column("the task")
+    instruction: str = column("the task, in some pairs with one of its tests")
     response: str = column("the answer in Markdown")
     tests: str = column("the tests that the answer passed")
     category: str = column("function, class or program")
@@ -261,7 +261,7 @@ class Preference:
     """A passing and a failing answer to the same task, for training on preferences."""
 
     id: str = column("content-derived id (chosen response, rejected response)")
-    instruction: str = column("the task")
+    instruction: str = column("the task, in some pairs with one of its tests")
     chosen: str = column("the answer that passed, in Markdown")
     rejected: str = column("an answer that ran and failed, in Markdown")
     rejected_status: str = column("verdict of the sandbox on the rejected answer: failed or error")

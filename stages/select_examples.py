@@ -84,7 +84,8 @@ def main(
     """
     params = load_params(params_path)
     section = params.select_examples
-    responses = with_consensus(read_rows(responses_path, Response), by_id(read_rows(consensus_path, ConsensusTests)))
+    consensus = by_id(read_rows(consensus_path, ConsensusTests))
+    responses = with_consensus(read_rows(responses_path, Response), consensus)
     verdicts = by_id(read_rows(verdicts_path, Verdict))
     settings = SelectionSettings(**section.model_dump(), seed=params.seed)
     strengths = by_id(read_rows(strengths_path, Strength)) if settings.needs_strength else {}
@@ -98,7 +99,9 @@ def main(
         selection = select_examples(
             responses, verdicts, instructions, seeds, benchmarks, settings, strengths, agreements, params.workers
         )
-        pairing = pair_preferences(selection, responses, verdicts, instructions, benchmarks, settings, params.workers)
+        pairing = pair_preferences(
+            selection, responses, verdicts, instructions, benchmarks, settings, params.workers, shared_tests=consensus
+        )
         reasons = Counter(row.reason for row in selection.dropped)
         facts = CardFacts(
             funnel=[

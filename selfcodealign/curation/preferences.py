@@ -1,7 +1,7 @@
 """Preference pairs: each kept answer with a failing answer of the same task, matched in length."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -29,6 +29,7 @@ class UnpairedReason(StrEnum):
     """Why a kept answer has no preference pair."""
 
     NOT_PASSED = "not_passed"
+    OWN_TESTS = "own_tests"
     NO_FAILING_RESPONSE = "no_failing_response"
     NO_USABLE_FAILING_RESPONSE = "no_usable_failing_response"
     FAILING_RESPONSES_USED = "failing_responses_used"
@@ -81,6 +82,8 @@ def pair_preferences(
     benchmarks: Sequence[BenchmarkText],
     settings: SelectionSettings,
     workers: Workers = ALONE,
+    *,
+    shared_tests: Collection[str] = (),
 ) -> Pairing:
     """Pair each kept answer with a failing answer of its task. The order of the rows does not matter.
 
@@ -88,6 +91,9 @@ def pair_preferences(
     copy of a passing one: the tests of such a copy are wrong, not its code. Among several, the response closest in
     length (characters) to the chosen one is taken, because DPO would otherwise learn length; ties are drawn by id. No
     response is in two pairs.
+
+    Where responses were judged by consensus, both of a pair were: of two that were judged by their own tests, each
+    written by the model, the one that failed is right as often as the one that passed.
 
     Args:
         selection: the kept examples and the dropped responses.
@@ -98,6 +104,8 @@ def pair_preferences(
         settings: of the selection; `preferences_per_task` limits the pairs of a task. Beyond the kept examples, other
             passing responses of the task are paired, in drawn order.
         workers: where failing responses are looked at.
+        shared_tests: ids of the responses that were judged by the consensus of their task; empty: each was judged by
+            its own tests.
 
     Returns:
         The pairs, and why examples and failing responses are in none.
@@ -105,7 +113,8 @@ def pair_preferences(
     examples: dict[str, list[Example]] = defaultdict(list)
     for example in selection.examples:
         examples[example.instruction_id].append(example)
-    answers = _Answers.of(responses, verdicts, set(examples), settings)
+    comparable = [response for response in responses if response.id in shared_tests] if shared_tests else responses
+    answers = _Answers.of(comparable, verdicts, set(examples), settings)
     faults = _faults(answers, verdicts, instructions, benchmarks, settings, workers)
     not_drawn = {row.id for row in selection.dropped if row.reason == SelectReason.NOT_DRAWN.value}
     preferences: list[Preference] = []
@@ -120,7 +129,7 @@ def pair_preferences(
         )
         for example in kept:
             chosen = passing.get(example.response_id)
-            reason = UnpairedReason.NOT_PASSED if chosen is None else pairs.add(chosen)
+            reason = _why_not_chosen(example) if chosen is None else pairs.add(chosen)
             unpaired.update([reason.value] if reason else [])
         num_kept = len(pairs.pairs)
         chosen_keys = {whitespace_free_key(example.response) for example in kept}
@@ -132,6 +141,10 @@ def pair_preferences(
         num_further += len(pairs.pairs) - num_kept
         preferences += [_preference(kept[0], chosen, rejected, verdicts) for chosen, rejected in pairs.pairs]
     return Pairing(preferences, dict(unpaired), most_frequent(faults.values()), num_further)
+
+
+def _why_not_chosen(example: Example) -> UnpairedReason:
+    return UnpairedReason.OWN_TESTS if example.status == "passed" else UnpairedReason.NOT_PASSED
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class SelectionSettings:
         balance: what `max_examples` is shared out over in equal parts: category, difficulty, both (`kind`) or package;
             parts that cannot be filled go to the others. None: it is not shared out.
         preferences_per_task: preference pairs of a task at most.
+        shown_tests: share of the tasks that show one of their tests, from 0 to 1.
         seed: the run's seed; draws derive from it and the row's id.
     """
 
@@ -68,6 +69,7 @@ class SelectionSettings:
     max_examples: int | None = None
     balance: Balance | None = None
     preferences_per_task: int = 1
+    shown_tests: float = 0.0
     seed: int = 0
 
     @property

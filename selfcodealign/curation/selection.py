@@ -20,6 +20,7 @@ from selfcodealign.curation.policies import Rank, part_of, rank, shared_out, why
 from selfcodealign.curation.response_check import JudgedResponse, ResponseCheck, crashed
 from selfcodealign.curation.response_rules import SelectionSettings, SelectReason
 from selfcodealign.curation.shingles import Words, words_of
+from selfcodealign.curation.shown_tests import with_shown_test
 from selfcodealign.curation.syntax_rules import defined_names
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation import BenchmarkText
@@ -378,13 +379,16 @@ def _unlike(
 def _example(candidate: _Candidate, parents: Parents, pool: int, settings: SelectionSettings) -> Example:
     response = candidate.response
     instruction, seed = parents
+    task = with_shown_test(
+        instruction.instruction, response.tests, instruction.id, share=settings.shown_tests, seed=settings.seed
+    )
     return Example(
         id=row_id("example", response.id),
         messages=[
-            Message(role="user", content=instruction.instruction),
+            Message(role="user", content=task),
             Message(role="assistant", content=response.response),
         ],
-        instruction=instruction.instruction,
+        instruction=task,
         response=response.response,
         tests=response.tests,
         category=instruction.category,

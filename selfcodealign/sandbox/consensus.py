@@ -41,8 +41,8 @@ class Assertion:
         setup: the other statements before it, as normalized source.
         text: the assertion itself, as normalized source.
         names: the names of the code under test that it uses.
-        expected: the value that it asks for, as normalized source: the right side of `==` and `is`, `True` for a bare call,
-            `False` for one after `not`; its whole condition if it has another form.
+        expected: the value that it asks for, as normalized source: the right side of `==` and `is`, `True` for a bare
+            call, `False` for one after `not`; its whole condition if it has another form.
     """
 
     setup: str

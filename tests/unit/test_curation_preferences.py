@@ -31,6 +31,7 @@ def pair(
     *,
     stderr: str = "",
     benchmarks: list[BenchmarkText] | None = None,
+    shared_tests: list[Response] | None = None,
     **changes: object,
 ) -> tuple[Pairing, Selection]:
     """Select and pair; every failing program wrote `stderr`."""
@@ -39,7 +40,9 @@ def pair(
     chosen = replace(SelectionSettings(), **changes)
     seeds, texts = by_id([seed_row(number) for number in range(100)]), benchmarks or []
     selection = select_examples(responses, verdicts, by_id(tasks), seeds, texts, chosen)
-    return pair_preferences(selection, responses, verdicts, by_id(tasks), texts, chosen), selection
+    shared = {response.id for response in shared_tests or []}
+    pairing = pair_preferences(selection, responses, verdicts, by_id(tasks), texts, chosen, shared_tests=shared)
+    return pairing, selection
 
 
 def padded(owner: Instruction, sample: int, length: int) -> Response:
@@ -58,6 +61,27 @@ def test_the_kept_answer_is_paired_with_the_failing_one_of_the_closest_length() 
     assert (row.instruction, row.chosen, row.rejected) == (owner.instruction, good.response, bad[1].response)
     assert (row.instruction_id, row.seed_id, row.package, row.licence) == (owner.id, owner.seed_id, "package1", "MIT")
     assert pairing.summary()["pairs"] == 1
+
+
+def test_where_answers_were_judged_by_consensus_those_with_tests_of_their_own_are_in_no_pair() -> None:
+    tasks = [task(1), task(2), task(3)]
+    good = [answer(owner, 0) for owner in tasks]
+    bad = [answer(owner, 1) for owner in tasks]
+    statuses = [*((row, "passed") for row in good), *((row, "failed") for row in bad)]
+    pairing, _ = pair(tasks, statuses, shared_tests=[good[0], bad[0], good[1], bad[2]])
+    assert [(row.chosen_id, row.rejected_id) for row in pairing.preferences] == [(good[0].id, bad[0].id)]
+    assert pairing.unpaired == {"no_failing_response": 1, "own_tests": 1}
+    everything, _ = pair(tasks, statuses)
+    assert len(everything.preferences) == 3
+
+
+def test_the_task_of_a_pair_shows_a_test_if_that_of_the_example_does() -> None:
+    owner = task(1)
+    statuses = [(answer(owner, 0), "passed"), (answer(owner, 1), "failed")]
+    pairing, selection = pair([owner], statuses, shown_tests=1.0)
+    (row,), (example,) = pairing.preferences, selection.examples
+    assert row.instruction == example.instruction == example.messages[0].content
+    assert row.instruction == f"{owner.instruction}\n\nThe code must pass this test:\n{example.tests.strip()}"
 
 
 def test_among_equally_long_answers_the_draw_decides_and_favors_none() -> None:

@@ -1,0 +1,50 @@
+"""Tests in the task: some pairs show the model a test that the answer will be judged by, as many users do.
+
+Source: SelfCodeAlign, appendix C.1, which puts the tests of a response into its instruction with probability 0.5.
+"""
+
+import ast
+
+from selfcodealign.curation.normalised_code import parse_python
+from selfcodealign.records import derived_seed
+
+# A longer assertion is mostly data.
+MAX_CHARACTERS = 160
+# Draws are 31-bit numbers.
+DRAWS = 2**31
+
+
+def with_shown_test(instruction: str, tests: str, task: str, *, share: float, seed: int) -> str:
+    """A task, with one assertion of its tests below it in a drawn share of the tasks.
+
+    Args:
+        instruction: the task.
+        tests: the tests that its answers were judged by.
+        task: id of the task. Draws derive from it, so that all pairs of a task read alike.
+        share: the share of tasks that show a test, from 0 to 1.
+        seed: the run's seed.
+
+    Returns:
+        The task, unchanged if it was not drawn or if no assertion stands for itself: one line of at most 160
+        characters with no other statement than assertions before it.
+    """
+    if derived_seed(seed, "shown_test", task) >= share * DRAWS:
+        return instruction
+    shown = _assertions(tests)
+    if not shown:
+        return instruction
+    assertion = shown[derived_seed(seed, "which_test", task) % len(shown)]
+    return f"{instruction.rstrip()}\n\nThe code must pass this test:\n{assertion}"
+
+
+def _assertions(tests: str) -> list[str]:
+    """Assertions that need no statement before them, as normalized source."""
+    found: list[str] = []
+    tree = parse_python(tests)
+    for statement in tree.body if tree else ():
+        if not isinstance(statement, ast.Assert):
+            break
+        text = ast.unparse(ast.Assert(test=statement.test, msg=None))
+        if len(text) <= MAX_CHARACTERS and "\n" not in text:
+            found.append(text)
+    return found
