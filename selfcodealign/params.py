@@ -165,10 +165,11 @@ class GenerateInstructions(Sampling):
 class GenerateResponses(Sampling):
     """I->R: a task becomes several answers, each with tests that check it."""
 
-    layout: Literal["few_shot", "on_policy"] = Field(
+    layout: Literal["few_shot", "on_policy", "code_block"] = Field(
         default="few_shot",
         description="few_shot: exemplars first, answer and tests in one (the paper's, for base models); on_policy: the"
-        " prompt that is trained and evaluated, tests in a second request (for models that are tuned already)",
+        " prompt that is trained, tests in a second request (for models that are tuned already); code_block: on_policy,"
+        " with the answer's code block opened as in evaluation, so that it is the code alone",
     )
     num_samples: Count = Field(description="answers a task")
     stop_after: Count | None = Field(

@@ -9,11 +9,9 @@ from typing import Literal
 from selfcodealign.evaluation.benchmarks import Benchmark, Task
 from selfcodealign.evaluation.samples import Sample
 from selfcodealign.generation import Decoding, Generation, PromptFormat, Request, Usage
+from selfcodealign.opened_answers import OPENING, STOPS
 from selfcodealign.records import derived_seed
 
-CODE_FENCE = "```python\n"
-# What starts at the left margin behind a solution and is no part of it: calls and checks that would only be cut away.
-CHAT_STOPS = ("\n```", "\nassert ", "\nprint(", "\nif __name__", "\n# Example", "\n# Test")
 # A base model writes on behind the function: what starts at the left margin and is no part of a solution ends it.
 COMPLETION_STOPS = {
     "humaneval": (
@@ -29,7 +27,6 @@ COMPLETION_STOPS = {
     ),
     "mbpp": ('\n"""', "\nassert ", "\nprint(", "\nif __name__", "\n#", "\n```"),
 }
-ASSISTANT_OPENING = "Here is the whole code:\n\n"
 INSTRUCTIONS = {
     "humaneval": (
         "Complete this Python function as its docstring says. Reply with one Python code block that holds the whole"
@@ -106,7 +103,7 @@ def generate_solutions(
         temperature=temperature,
         top_p=1.0,
         max_new_tokens=max_new_tokens,
-        stop=CHAT_STOPS if prompt_format.is_chat else COMPLETION_STOPS[family],
+        stop=STOPS if prompt_format.is_chat else COMPLETION_STOPS[family],
     )
     requests = [
         Request(
@@ -151,14 +148,13 @@ def task_prompt(task: Task, family: str, prompt_format: PromptFormat, opening: O
     stub = task["prompt"].strip()
     if not prompt_format.is_chat:
         return f"{prompt_format.begin}{stub}\n"
-    opened = ASSISTANT_OPENING + CODE_FENCE
     if _opens_with_stub(opening, family):
         turn = {"role": "user", "content": BEGUN_INSTRUCTION}
-        return prompt_format.render([turn], assistant_prefix=f"{opened}{stub}\n")
+        return prompt_format.render([turn], assistant_prefix=f"{OPENING}{stub}\n")
     # MBPP's prompt is a module docstring: the quotation marks only matter for completion.
     shown = f"```python\n{stub}\n```" if family == "humaneval" else stub.strip('"').strip()
     turn = {"role": "user", "content": f"{INSTRUCTIONS[family]}\n\n{shown}"}
-    return prompt_format.render([turn], assistant_prefix=opened)
+    return prompt_format.render([turn], assistant_prefix=OPENING)
 
 
 def as_solution(task: Task, answer: str, *, has_stub: bool) -> str:

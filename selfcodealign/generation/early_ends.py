@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from selfcodealign.generation.engine import Answer, EarlyEnd, FinishReason, Request
 from selfcodealign.generation.parsing import FENCE, PYTHON_LABELS, find_heading
+from selfcodealign.opened_answers import code_end
 
 # Characters that a run of one repeated text has at least, and how often the text is in it at least. A ruler of dashes
 # or a table of zeros stays below; a model that has lost the thread never stops.
@@ -85,6 +86,12 @@ def instruction_end(text: str) -> EarlyEnd | None:
 def bare_answer_end(text: str) -> EarlyEnd | None:
     """The end of an answer to a bare task: only the model knows when it is complete."""
     return repetition(text)
+
+
+def opened_answer_end(text: str) -> EarlyEnd | None:
+    """The end of an answer that goes on in its opened code block: behind the code, as evaluation has it."""
+    place = code_end(text)
+    return _first_earlier(None if place is None else EarlyEnd(place, FinishReason.CLOSED), repetition(text))
 
 
 def response_end(text: str) -> EarlyEnd | None:

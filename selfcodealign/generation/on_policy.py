@@ -1,20 +1,24 @@
-"""I->R on policy: answers come from the very prompt that is trained and evaluated, tests from a second request.
+"""I->R on policy: answers come from the very prompt that is trained, tests from a second request.
 
 A model that is already tuned answers a bare chat turn in its own way, and better than in the style of exemplars. If it
 is trained on what it answers there, training does not move it towards another style: pairs in the style of short
 exemplars cost Qwen2.5-Coder-0.5B-Instruct 6 to 10 points on HumanEval+, its own answers to the bare turn none.
 The tests are not trained on, so that they may be asked for with exemplars.
+
+An answer can be begun for the model with an opened code block, as in evaluation: it is then the code alone, which is
+half as long, and nothing is learned about the prose around it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 
 from selfcodealign.errors import InputError
-from selfcodealign.generation.early_ends import continuation_end
-from selfcodealign.generation.engine import Answer, Request
+from selfcodealign.generation.early_ends import bare_answer_end, continuation_end, opened_answer_end
+from selfcodealign.generation.engine import Answer, EndCheck, Request
 from selfcodealign.generation.exemplar import Exemplar
 from selfcodealign.generation.parsing import Fault, ParsedResponse, ParseReason, parse_parts, python_blocks
 from selfcodealign.generation.prompt_format import PromptFormat
 from selfcodealign.generation.prompts import Messages, tests_opening, tests_prompt
+from selfcodealign.opened_answers import OPENING, whole_answer
 from selfcodealign.records import Instruction
 
 # The tests' code block has begun with this: a small model often writes the solution once more instead.
@@ -33,6 +37,7 @@ class OnPolicy:
         prompt_format: how the model wants its prompts; a chat.
         sets: the exemplar sets for the tests.
         set_of: the index of the set that a task's tests use.
+        is_opened: whether answers are begun with an opened code block, and end with it.
 
     Raises:
         InputError: the model has no chat template of its own, so that it does not answer a bare turn.
@@ -43,19 +48,27 @@ class OnPolicy:
         prompt_format: PromptFormat,
         sets: Sequence[Sequence[Exemplar]],
         set_of: Callable[[Instruction], int],
+        *,
+        is_opened: bool = False,
     ) -> None:
         if not prompt_format.is_chat:
             raise InputError(
-                "generate_responses.layout is on_policy, and the model has no chat template: it does not answer a bare"
-                " turn; set it to few_shot"
+                f"generate_responses.layout is {'code_block' if is_opened else 'on_policy'}, and the model has no chat"
+                " template: it does not answer a bare turn; set it to few_shot"
             )
         self._format = prompt_format
         self._sets = sets
         self._set_of = set_of
+        self._is_opened = is_opened
+
+    @property
+    def end(self) -> EndCheck:
+        """Where an answer has ended early."""
+        return opened_answer_end if self._is_opened else bare_answer_end
 
     def prompt(self, row: Instruction, _: int) -> str:
         """The prompt of an answer: how a training pair begins. Exemplars have no part in it."""
-        return self._format.render(training_messages(row.instruction))
+        return self._format.render(training_messages(row.instruction), OPENING if self._is_opened else "")
 
     def follow_up(self, rows: Mapping[str, Instruction]) -> Callable[[Request, Answer], Request | None]:
         """Makes the request for the tests of an answer; None for an answer without code, or one that was cut off.
@@ -65,7 +78,7 @@ class OnPolicy:
         """
 
         def ask_for_tests(request: Request, answer: Answer) -> Request | None:
-            code = answer_code(answer)
+            code = answer_code(self._whole(answer.text), answer)
             if isinstance(code, Fault):
                 return None
             row = rows[request.id]
@@ -76,26 +89,29 @@ class OnPolicy:
 
         return ask_for_tests
 
+    def parse(self, answer: Answer) -> ParsedResponse | Fault:
+        """The parts of an answer that was joined with its tests by `tests_opening`."""
+        response, opening, tests = answer.text.rpartition(tests_opening())
+        if opening:
+            is_cut = answer.finish_reason == "length"
+            return parse_parts(self._whole(response), f"{TESTS_OPENING}{tests}", is_cut=is_cut)
+        code = answer_code(self._whole(answer.text), answer)
+        return code if isinstance(code, Fault) else Fault(ParseReason.NO_TEST_CODE)
+
+    def _whole(self, text: str) -> str:
+        return whole_answer(text) if self._is_opened else text
+
 
 def continuation_id(request_id: str) -> str:
     """The id of the request for the tests of an answer."""
     return f"{request_id}+tests"
 
 
-def answer_code(answer: Answer) -> str | Fault:
-    """The code of an answer, or why it has none."""
+def answer_code(markdown: str, answer: Answer) -> str | Fault:
+    """The code of an answer, as whole Markdown, or why it has none."""
     if answer.finish_reason == "length":
         return Fault(ParseReason.TRUNCATED)
-    blocks = python_blocks(answer.text)
+    blocks = python_blocks(markdown)
     if isinstance(blocks, Fault):
         return blocks
     return "\n\n".join(blocks) if blocks else Fault(ParseReason.NO_RESPONSE_CODE)
-
-
-def parse_on_policy(answer: Answer) -> ParsedResponse | Fault:
-    """The parts of an answer that was joined with its tests by `tests_opening`."""
-    response, opening, tests = answer.text.rpartition(tests_opening())
-    if opening:
-        return parse_parts(response, f"{TESTS_OPENING}{tests}", is_cut=answer.finish_reason == "length")
-    code = answer_code(answer)
-    return code if isinstance(code, Fault) else Fault(ParseReason.NO_TEST_CODE)

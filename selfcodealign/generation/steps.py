@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from selfcodealign.generation.early_ends import (
-    bare_answer_end,
     concepts_end,
     continuation_end,
     instruction_end,
@@ -19,7 +18,7 @@ from selfcodealign.generation.early_ends import (
 from selfcodealign.generation.engine import Answer, Decoding, Generation, Request, RequestSource, Usage
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
 from selfcodealign.generation.follow_ups import FollowUp
-from selfcodealign.generation.on_policy import OnPolicy, continuation_id, parse_on_policy
+from selfcodealign.generation.on_policy import OnPolicy, continuation_id
 from selfcodealign.generation.parsing import (
     Fault,
     ParsedResponse,
@@ -214,12 +213,12 @@ def make_responses(
     plan = RequestPlan("responses", instructions, seed, len(sets), prompt, response_end, settings.num_samples)
     parse: Parse = parse_response
     follow_up: FollowUp = continue_with_tests
-    if settings.layout == "on_policy":
-        on_policy = OnPolicy(prompt_format, sets, plan.exemplar_set)
+    if settings.layout != "few_shot":
+        on_policy = OnPolicy(prompt_format, sets, plan.exemplar_set, is_opened=settings.layout == "code_block")
         plan = RequestPlan(
-            "responses", instructions, seed, len(sets), on_policy.prompt, bare_answer_end, settings.num_samples
+            "responses", instructions, seed, len(sets), on_policy.prompt, on_policy.end, settings.num_samples
         )
-        parse = parse_on_policy
+        parse = on_policy.parse
         follow_up = on_policy.follow_up({plan.request_id(row, sample): row for row, sample in plan.samples()})
 
     def accept(row: Instruction, sample: int, answer: Answer) -> Response | Fault:

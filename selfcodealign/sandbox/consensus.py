@@ -4,6 +4,9 @@ A small model gets many expected values wrong, so most correct answers fail thei
 make the same mistake, though. Assertions that the same several responses pass are likely to be correct, and so is a
 response that passes all of them. Responses to one task are then judged by the same tests, which makes them comparable.
 
+One survey per response finds out which assertions it passes. It only chooses the tests: whether the response passes
+them is judged by the sandbox afterwards, like any program.
+
 Source: dual execution agreement, Chen et al. 2022, "CodeT: Code Generation with Generated Tests" (arXiv 2207.10397).
 """
 
@@ -20,6 +23,7 @@ from selfcodealign.sandbox.agreement import defined_names, statements_of, used_n
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled
 from selfcodealign.sandbox.pool import Sandbox
 from selfcodealign.sandbox.settings import Program, Status
+from selfcodealign.sandbox.survey import survey_outcomes, survey_program
 
 # An assertion is agreed if at least this many responses pass it together with those agreed before it, and this share of
 # the responses that define its names.
@@ -49,6 +53,29 @@ class Assertion:
     text: str
     names: frozenset[str]
     expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """A response and the assertions of its task that are about names which it defines."""
+
+    task: str
+    response: Response
+    pool: list[Assertion]
+
+    @property
+    def _tests(self) -> list[str]:
+        return [_as_tests([assertion]) for assertion in self.pool]
+
+    def as_program(self, id: str) -> Program:
+        return Program.of_code(id, survey_program(self.response.code, self._tests), self.response.code)
+
+    def outcomes(self, verdict: Verdict) -> list[tuple[Assertion, bool]]:
+        """The assertions with whether the response passes them. What is not known for a lack of time did not pass."""
+        if verdict.status == Status.SANDBOX_ERROR:
+            return []
+        found = survey_outcomes(verdict, self.response.code, self._tests)
+        return [(assertion, outcome is True) for assertion, outcome in zip(self.pool, found, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +165,7 @@ def measure_consensus(
     journal: Journal,
     on_verdict: Callable[[Verdict], None] | None = None,
 ) -> tuple[list[ConsensusTests], RunCounts]:
-    """Find the consensus tests of each task by running its responses with the assertions of all of them.
+    """Find the consensus tests of each task by surveying its responses with the assertions of all of them.
 
     Args:
         sandbox: where they run.
@@ -154,30 +181,27 @@ def measure_consensus(
         SandboxError: the sandbox failed as a whole; verdicts that arrived before are in the journal.
     """
     tasks = _tasks(responses)
-    trials = [
-        (name, assertion, response)
+    surveys = [
+        _Survey(name, response, pool)
         for name, task in tasks.items()
-        for assertion in task.pool
-        for response in task.defining(assertion.names)
+        for response, defined in zip(task.responses, task.defined, strict=True)
+        if (pool := [assertion for assertion in task.pool if assertion.names <= defined])
     ]
-    programs = [
-        Program.of_code(str(number), as_program(response.code, _as_tests([assertion])), response.code)
-        for number, (_, assertion, response) in enumerate(trials)
-    ]
+    programs = [survey.as_program(str(number)) for number, survey in enumerate(surveys)]
     verdicts, counts = run_journalled(sandbox, programs, journal, on_verdict)
-    statuses: dict[str, dict[Assertion, dict[str, Status]]] = {name: {} for name in tasks}
-    for (name, assertion, response), verdict in zip(trials, verdicts, strict=True):
-        if verdict.status != Status.SANDBOX_ERROR:
-            statuses[name].setdefault(assertion, {})[response.id] = verdict.status
+    passes: dict[str, dict[Assertion, dict[str, bool]]] = {name: {} for name in tasks}
+    for survey, verdict in zip(surveys, verdicts, strict=True):
+        for assertion, has_passed in survey.outcomes(verdict):
+            passes[survey.task].setdefault(assertion, {})[survey.response.id] = has_passed
     rows = []
     for name, task in tasks.items():
-        outcomes = {assertion: _outcome(by_response) for assertion, by_response in statuses[name].items()}
+        outcomes = {assertion: _outcome(by_response) for assertion, by_response in passes[name].items()}
         rows += _rows(task, agreed(task.pool, outcomes))
     return rows, counts
 
 
-def _outcome(statuses: Mapping[str, Status]) -> Outcome:
-    return Outcome(frozenset(id_ for id_, status in statuses.items() if status == Status.PASSED), len(statuses))
+def _outcome(passes: Mapping[str, bool]) -> Outcome:
+    return Outcome(frozenset(id_ for id_, has_passed in passes.items() if has_passed), len(passes))
 
 
 def agreed(pool: Sequence[Assertion], outcomes: Mapping[Assertion, Outcome]) -> list[Assertion]:

@@ -7,6 +7,7 @@ import pytest
 from selfcodealign.journal import open_journal
 from selfcodealign.records import Response, by_id, with_consensus
 from selfcodealign.sandbox import (
+    Limits,
     Program,
     SandboxSettings,
     Status,
@@ -14,6 +15,7 @@ from selfcodealign.sandbox import (
     open_sandbox,
     run_journalled,
 )
+from selfcodealign.sandbox.survey import survey_outcomes, survey_program
 
 pytestmark = pytest.mark.sandbox
 
@@ -52,3 +54,13 @@ def test_responses_are_judged_by_what_several_of_their_task_agree_on(tmp_path: P
         "other name": Status.PASSED,
         "alone": Status.PASSED,
     }
+
+
+def test_a_survey_in_the_sandbox_keeps_what_it_found_before_the_time_was_up() -> None:
+    code = "def f(x):\n    while x > 2:\n        pass\n    return 2 * x\n"
+    tests = ["assert f(2) == 4", "assert f(1) == 3", "assert f(3) == 6", "assert f(0) == 0"]
+    program = Program.of_code("survey", survey_program(code, tests), code)
+    with open_sandbox(SandboxSettings(limits=Limits(timeout_s=2.0))) as sandbox:
+        ((_, verdict),) = sandbox.run_as_completed([program])
+    assert verdict.status == Status.TIMEOUT
+    assert survey_outcomes(verdict, code, tests) == [True, False, None, None]

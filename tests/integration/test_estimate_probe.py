@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.sandbox]
 
 ROOT = Path(__file__).parents[2]
 NUM_SEEDS, NUM_SAMPLES = 3, 2
-CODE = "```python\ndef double(x):\n    return 2 * x\n```\n"
+CODE = "def double(x):\n    return 2 * x\n```\n"
 TESTS = " double(%d) == %d\n```\n"
 
 

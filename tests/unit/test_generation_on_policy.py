@@ -15,9 +15,10 @@ from selfcodealign.generation import (
     load_exemplars,
     make_responses,
 )
-from selfcodealign.generation.early_ends import response_end
+from selfcodealign.generation.early_ends import opened_answer_end, response_end
 from selfcodealign.generation.follow_ups import FollowUp
 from selfcodealign.generation.parsing import parse_response
+from selfcodealign.opened_answers import OPENING
 from selfcodealign.params import GenerateResponses
 from selfcodealign.records import Instruction
 
@@ -96,6 +97,46 @@ def test_an_answer_without_whole_code_is_dropped_by_reason(chat: PromptFormat, a
     result = make_responses([instruction(1)], SETTINGS, seed=1, prompt_format=chat, ask=ask)
     assert not result.rows
     assert {dropped.reason for dropped in result.dropped} == {reason}
+
+
+OPENED = SETTINGS.model_copy(update={"layout": "code_block"})
+CODE = "def double(x):\n    return 2 * x\n"
+
+
+def test_an_answer_goes_on_in_an_opened_code_block_and_is_whole_markdown(chat: PromptFormat) -> None:
+    ask = Scripted(answered(CODE, "closed"), answered(TESTS))
+    result = make_responses([instruction(1)], OPENED, seed=1, prompt_format=chat, ask=ask)
+    begun = chat.render([{"role": "user", "content": "Write `double`, task 1."}], OPENING)
+    assert [prompt for name, prompt in ask.prompts.items() if not name.endswith("+tests")] == [begun, begun]
+    assert {row.response for row in result.rows} == {f"{OPENING}{CODE}```"}
+    assert {(row.code, row.tests) for row in result.rows} == {(CODE.strip(), "assert double(2) == 4")}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (answered(CODE, "length"), "truncated"),
+        (answered("", "closed"), "no_response_code"),
+        (answered("```python\ndef f(): pass", "closed"), "open_code_block"),
+        (answered("def f(:", "closed"), "syntax_error"),
+    ],
+)
+def test_an_opened_answer_without_whole_code_is_dropped_by_reason(
+    chat: PromptFormat, answer: Answer, reason: str
+) -> None:
+    ask = Scripted(answer, answered(TESTS))
+    result = make_responses([instruction(1)], OPENED, seed=1, prompt_format=chat, ask=ask)
+    assert not result.rows
+    assert {dropped.reason for dropped in result.dropped} == {reason}
+
+
+@pytest.mark.parametrize("after", ["```\nIt doubles.", "print(double(2))", "assert double(1) == 2", "# Example usage"])
+def test_an_opened_answer_ends_behind_its_code(after: str) -> None:
+    end = opened_answer_end(f"{CODE}{after}")
+    assert end is not None
+    assert f"{CODE}{after}"[: end.length] == CODE.rstrip("\n")
+    assert opened_answer_end(CODE) is None
+    assert opened_answer_end("def f():\n    print(1)\n    assert True\n") is None
 
 
 def test_tests_that_are_cut_off_are_dropped(chat: PromptFormat) -> None:

@@ -10,6 +10,7 @@ from tiny_models import CHATML, make_example, make_tokenizer
 
 from selfcodealign.errors import InputError
 from selfcodealign.models import end_of_turn_token, ensure_chat_template
+from selfcodealign.opened_answers import OPENING, whole_answer
 from selfcodealign.records import Message
 from selfcodealign.training import DropReason, TokenRow, tokenise_examples
 from selfcodealign.training.preflight import check_prepared_rows
@@ -36,6 +37,14 @@ def test_the_loss_sees_the_answer_and_its_end_token_and_nothing_else(task: str, 
     assert rows[0].input_ids[-len(learned) :] == learned
     prompt = TOKENIZER.decode(rows[0].input_ids[: -len(learned)])
     assert prompt == f"<|im_start|>user\n{task}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_an_opened_code_block_is_part_of_the_prompt() -> None:
+    code = "def f():\n    return 1"
+    rows, _ = tokenise(make_example("Write f.", whole_answer(code)))
+    learned = [label for label in rows[0].labels if label != IGNORED]
+    assert TOKENIZER.decode(learned) == f"{code}\n```<|im_end|>"
+    assert TOKENIZER.decode(rows[0].input_ids[: -len(learned)]).endswith(f"<|im_start|>assistant\n{OPENING}")
 
 
 def test_a_pair_that_is_too_long_is_dropped_with_its_length_and_never_cut() -> None:
