@@ -305,6 +305,10 @@ class SelectExamples(Section):
         default=0.0,
         description="share of the tasks that show one of the tests that their answers were judged by (the paper, C.1)",
     )
+    shipped_pairs: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = Field(
+        default=None,
+        description="preference pairs of an earlier run that go beside the run's own: a folder in pairs/; null: none",
+    )
 
 
 # Peak rates where none is set. SFT, full: the reference's rate (3B to 15B); published runs on tuned models use 5e-6 to

@@ -274,6 +274,7 @@ class Preference:
     package: str = column("package that the seed comes from")
     version: str = column("version of that package")
     licence: str = column("licence of that package, SPDX expression")
+    origin: str = optional_column("run, or the name of the shipped set that it comes from", default="run")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

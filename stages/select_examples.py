@@ -10,12 +10,15 @@ import typer
 from selfcodealign.curation import (
     EXAMPLES_FILE,
     PREFERENCES_FILE,
+    SHIPPED_FOLDER,
     CardFacts,
     SelectionSettings,
     SelectReason,
     pair_preferences,
+    read_shipped,
     select_examples,
     summarise,
+    take_shipped,
     write_card,
     write_croissant,
     write_hits,
@@ -67,6 +70,7 @@ def main(
     / "filter_seeds/seeds.parquet",
     benchmarks_path: Annotated[Path, typer.Option("--benchmarks", help="Imported benchmarks.")] = DATA
     / "import_benchmarks",
+    shipped_path: Annotated[Path, typer.Option("--shipped", help="Sets of shipped pairs.")] = SHIPPED_FOLDER,
     out: Annotated[Path, typer.Option(help="Folder of the dataset: examples, preferences, dropped, hits, card.")] = DATA
     / NAME,
     metrics_path: Annotated[Path, typer.Option("--metrics", help="Counts, yields, lengths, hits.")] = Path(
@@ -80,18 +84,20 @@ def main(
     `dropped.parquet` says of every other response why not. `datasets.load_dataset("data/select_examples")` reads the
     pairs; `croissant.json` describes them for machines.
 
-    `preferences.parquet` has kept answers with a failing answer of the same task, for finetune_model.objective dpo.
+    `preferences.parquet` has kept answers with a failing answer of the same task, for finetune_model.objective dpo, and
+    behind them the pairs of `shipped_pairs`.
     """
     params = load_params(params_path)
     section = params.select_examples
     consensus = by_id(read_rows(consensus_path, ConsensusTests))
     responses = with_consensus(read_rows(responses_path, Response), consensus)
     verdicts = by_id(read_rows(verdicts_path, Verdict))
-    settings = SelectionSettings(**section.model_dump(), seed=params.seed)
+    settings = SelectionSettings(**section.model_dump(exclude={"shipped_pairs"}), seed=params.seed)
     strengths = by_id(read_rows(strengths_path, Strength)) if settings.needs_strength else {}
     agreements = by_id(read_rows(agreements_path, Agreement)) if "agreed" in settings.criteria else {}
     instructions = by_id(read_rows(instructions_path, Instruction))
     seeds = by_id(read_rows(seeds_path, Seed))
+    shipped = read_shipped(shipped_path, section.shipped_pairs) if section.shipped_pairs else []
     num_concepts = len(read_rows(concepts_path, Concepts))
     root = Path(os.environ.get("DVC_ROOT", "."))
     benchmarks = load_all_texts(benchmarks_path, [root / name for name in params.import_benchmarks.folders])
@@ -102,6 +108,7 @@ def main(
         pairing = pair_preferences(
             selection, responses, verdicts, instructions, benchmarks, settings, params.workers, shared_tests=consensus
         )
+        taken = take_shipped(shipped, pairing.preferences, benchmarks)
         reasons = Counter(row.reason for row in selection.dropped)
         facts = CardFacts(
             funnel=[
@@ -120,7 +127,7 @@ def main(
         )
         with replaced_folder(out) as folder:
             write_step(run, folder / EXAMPLES_FILE, selection.examples, Example, selection.dropped)
-            write_rows(folder / PREFERENCES_FILE, pairing.preferences, Preference)
+            write_rows(folder / PREFERENCES_FILE, [*pairing.preferences, *taken.preferences], Preference)
             write_hits(folder / "decontamination.jsonl", selection.hits)
             write_card(folder, selection.examples, facts)
             write_croissant(folder, selection.examples)
@@ -130,6 +137,7 @@ def main(
             dropped={reason.value: reasons[reason.value] for reason in SelectReason},
         )
         run.record(**summarise(selection, responses, verdicts, instructions), preferences=pairing.summary())
+        run.record(shipped_pairs={"pairs": len(taken.preferences), "dropped": dict(taken.dropped)})
 
 
 if __name__ == "__main__":

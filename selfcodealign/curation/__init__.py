@@ -16,6 +16,7 @@ from selfcodealign.curation.preferences import (
 from selfcodealign.curation.publish import check_published, publish
 from selfcodealign.curation.response_rules import SelectionSettings, SelectReason
 from selfcodealign.curation.selection import Selection, select_examples
+from selfcodealign.curation.shipped_pairs import SHIPPED_FOLDER, ShippedPairs, ShippedReason, read_shipped, take_shipped
 from selfcodealign.curation.show import format_row, matching_rows
 from selfcodealign.curation.source_check import SourceState
 from selfcodealign.curation.summary import summarise
@@ -23,6 +24,7 @@ from selfcodealign.curation.summary import summarise
 __all__ = [
     "EXAMPLES_FILE",
     "PREFERENCES_FILE",
+    "SHIPPED_FOLDER",
     "CardFacts",
     "DecontaminationSettings",
     "Decontaminator",
@@ -33,6 +35,8 @@ __all__ = [
     "SelectReason",
     "Selection",
     "SelectionSettings",
+    "ShippedPairs",
+    "ShippedReason",
     "SourceState",
     "Step",
     "UnpairedReason",
@@ -48,8 +52,10 @@ __all__ = [
     "near_duplicates",
     "pair_preferences",
     "publish",
+    "read_shipped",
     "select_examples",
     "summarise",
+    "take_shipped",
     "trace",
     "whitespace_free_key",
     "write_card",

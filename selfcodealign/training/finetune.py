@@ -314,7 +314,8 @@ def _check_enough(rows: Sequence[Any], dropped: Sequence[Dropped], min_examples:
     raise InputError(
         f"{len(rows)} usable training pairs (of {len(rows) + len(dropped)}{reasons}) are fewer than"
         f" finetune_model.min_examples = {min_examples}; take more seeds (filter_seeds.max_seeds) or samples"
-        " (generate_responses.num_samples)"
+        " (generate_responses.num_samples), or for objective dpo the pairs of an earlier run"
+        " (select_examples.shipped_pairs)"
     )
 
 
