@@ -139,10 +139,7 @@ def loss_figure(inputs: ReportInputs) -> Figure | None:
     draw = partial(charts.line, series, x_name="optimizer step", y_name="loss", title="Training loss", desc=desc)
     values = inputs.stages.get("finetune_model", {})
     caption = f"{last.step:,} steps, loss on the answers only; each step has other pairs."
-    examples = facts.figure(values, "num_train") or facts.figure(values, "rows_out")
-    if examples:
-        caption += f" {whole(examples)} pairs."
-    caption += _kept_weights(values)
+    caption += _trained_pairs(inputs, values) + _kept_weights(values)
     return Figure(
         title="Training loss",
         drawings=_drawings(draw, FULL),
@@ -150,6 +147,21 @@ def loss_figure(inputs: ReportInputs) -> Figure | None:
         rows=[(whole(point.step), decimal(point.loss, 4), whole(point.tokens)) for point in inputs.loss],
         caption=caption,
     )
+
+
+def _trained_pairs(inputs: ReportInputs, values: Mapping[str, Any]) -> str:
+    """How many pairs were trained on, and where from, as a sentence; empty for metrics that do not say."""
+    num_trained = facts.figure(values, "num_train") or facts.figure(values, "rows_out")
+    if not num_trained:
+        return ""
+    if values.get("objective") != "dpo":
+        return f" {whole(num_trained)} pairs."
+    sentence = f" {whole(num_trained)} pairs of a passing and a failing answer."
+    num_shipped = facts.figure(inputs.stages.get("select_examples", {}), "shipped_pairs", "pairs")
+    num_all = facts.figure(values, "rows_in")
+    if num_shipped and num_all:
+        sentence += f" Of all {whole(num_all)} such pairs, {whole(num_shipped)} are of an earlier run."
+    return sentence
 
 
 def _kept_weights(values: Mapping[str, Any]) -> str:

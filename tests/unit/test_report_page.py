@@ -70,6 +70,24 @@ def example(index: int = 0, **changes: Any) -> Example:
     return Example(**{**values, **changes})
 
 
+@pytest.mark.parametrize(
+    ("objective", "shipped", "sentence"),
+    [
+        ("sft", 0, "40 pairs."),
+        ("dpo", 0, "40 pairs of a passing and a failing answer. Kept"),
+        ("dpo", 30, "40 pairs of a passing and a failing answer. Of all 44 such pairs, 30 are of an earlier run."),
+    ],
+)
+def test_the_curve_says_what_was_trained_on(tmp_path: Path, objective: str, shipped: int, sentence: str) -> None:
+    metrics = {"objective": objective, "num_train": 40, "rows_in": 44, "kept": "step 5"}
+    stages = {
+        "finetune_model": {**metrics, "score_base": 0.7, "score_kept": 0.6},
+        "select_examples": {"shipped_pairs": {"pairs": shipped}},
+    }
+    curve = [LossPoint(step=1, loss=0.7, tokens=10)]
+    assert sentence in read(render(tmp_path, stages=stages, loss=curve)).text
+
+
 def evaluation(model: str, solved: list[bool], **more: Any) -> Evaluation:
     statuses = ["pass" if one else "fail" for one in solved]
     tasks = {f"HumanEval/{n}": {"base": "pass", "plus": status} for n, status in enumerate(statuses)}
