@@ -34,7 +34,7 @@ MIN_AGREED = 2
 # They ask for at least this many different values: a constant passes any number of assertions that ask for one.
 MIN_EXPECTED = 2
 # At most this many assertions per task are tried. Assertions that several responses wrote come first.
-MAX_ASSERTIONS = 12
+MAX_ASSERTIONS = 24
 
 
 @dataclass(frozen=True, slots=True)
