@@ -1,5 +1,6 @@
 """The stage select_examples on files, its dataset as `datasets` and TRL read it, and the commands on its outputs."""
 
+import ast
 import hashlib
 import json
 import os
@@ -156,7 +157,11 @@ def metrics(folder: Path) -> dict[str, Any]:
 def test_every_shipped_exemplar_survives_the_rules_and_the_benchmark_copy_does_not(selected: Path) -> None:
     examples = read_rows(selected / "data/select_examples/examples.parquet", Example)
     dropped = read_rows(selected / "data/select_examples/dropped.parquet", Dropped)
-    assert {example.instruction for example in examples} == {exemplar.instruction for exemplar in EXEMPLARS}
+    shown = [example.instruction.partition("\n\nThe code must pass this test:\n") for example in examples]
+    assert {task for task, _, _ in shown} == {exemplar.instruction for exemplar in EXEMPLARS}
+    assert {bool(test) for _, _, test in shown} == {True, False}  # shown_tests is 0.5
+    normalized = [ast.unparse(ast.parse(example.tests)) for example in examples]
+    assert all(test in tests for (_, _, test), tests in zip(shown, normalized, strict=True))
     assert [row.reason for row in dropped].count("benchmark_text") == 1
     assert [row.reason for row in dropped].count("not_passed") == len(EXEMPLARS) + 1
     hits = [json.loads(line) for line in (selected / "data/select_examples/decontamination.jsonl").open()]
