@@ -154,6 +154,24 @@ def metrics(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "metrics/select_examples.json").read_text(encoding="utf-8")))
 
 
+def test_pairs_of_an_earlier_run_go_behind_the_run_s_own(folder: Path) -> None:
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["select_examples"]["shipped_pairs"] = "qwen2.5-coder-0.5b-instruct"
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    missing = run_stage()
+    assert missing.exit_code != 0
+    assert "there are: none" in missing.output
+    shutil.copytree(REPOSITORY / "pairs", folder / "pairs")
+    result = run_stage()
+    assert result.exit_code == 0, result.output
+    rows = read_rows(folder / "data/select_examples/preferences.parquet", Preference)
+    own = [row for row in rows if row.origin == "run"]
+    shipped = [row for row in rows if row.origin == "qwen2.5-coder-0.5b-instruct"]
+    assert rows == own + shipped
+    assert metrics(folder)["shipped_pairs"]["pairs"] == len(shipped) > 100
+    assert metrics(folder)["preferences"]["pairs"] == len(own)
+
+
 def test_every_shipped_exemplar_survives_the_rules_and_the_benchmark_copy_does_not(selected: Path) -> None:
     examples = read_rows(selected / "data/select_examples/examples.parquet", Example)
     dropped = read_rows(selected / "data/select_examples/dropped.parquet", Dropped)
