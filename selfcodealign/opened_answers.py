@@ -1,20 +1,20 @@
-"""Answers that begin with an opened code block: how they begin and end, in generation, training and evaluation alike.
+"""Code-only answers: the opening and the stop strings that generation, training and evaluation share.
 
-A model that is trained on answers which begin otherwise than those that are evaluated learns much that does not count:
-most of a chat model's answer to a bare task is prose around the code.
+If training answers began differently from evaluated ones, the model would also learn the prose around the code, which
+is half of a chat model's answer to a bare task.
 """
 
-# What such an answer begins with. It is part of the prompt, and never learned.
+# Prefilled start of an answer. It belongs to the prompt and is not a training target.
 OPENING = "Here is the whole code:\n\n```python\n"
-# What starts at the left margin behind a solution and is no part of it: calls and checks that would only be cut away.
+# Text at the left margin that ends a solution: the closing fence, and calls and checks, which scoring would cut anyway.
 STOPS = ("\n```", "\nassert ", "\nprint(", "\nif __name__", "\n# Example", "\n# Test")
 
 
 def code_end(text: str) -> int | None:
-    """Where the code that goes on behind `OPENING` has ended: the place of the first of `STOPS`; None: not yet."""
+    """Offset of the first stop string in the text after `OPENING`, or None if there is none yet."""
     return min((place for stop in STOPS if (place := text.find(stop)) >= 0), default=None)
 
 
 def whole_answer(code: str) -> str:
-    """The answer in Markdown whose code goes on behind `OPENING`."""
+    """Complete Markdown answer: `OPENING`, the code, and the closing fence."""
     return f"{OPENING}{code.rstrip()}\n```"

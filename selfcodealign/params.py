@@ -303,11 +303,11 @@ class SelectExamples(Section):
     )
     shown_tests: Share = Field(
         default=0.0,
-        description="share of the tasks that show one of the tests that their answers were judged by (the paper, C.1)",
+        description="share of the tasks that show one of the tests their answers were judged by (the paper, C.1)",
     )
     shipped_pairs: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = Field(
         default=None,
-        description="preference pairs of an earlier run that go beside the run's own: a folder in pairs/; null: none",
+        description="preference pairs of an earlier run to add to the run's own: a folder in pairs/; null: none",
     )
 
 

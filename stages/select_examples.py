@@ -84,8 +84,8 @@ def main(
     `dropped.parquet` says of every other response why not. `datasets.load_dataset("data/select_examples")` reads the
     pairs; `croissant.json` describes them for machines.
 
-    `preferences.parquet` has kept answers with a failing answer of the same task, for finetune_model.objective dpo, and
-    behind them the pairs of `shipped_pairs`.
+    `preferences.parquet` pairs kept answers with failing answers to the same task, for finetune_model.objective dpo,
+    followed by the pairs of `shipped_pairs`.
     """
     params = load_params(params_path)
     section = params.select_examples

@@ -92,8 +92,8 @@ def pair_preferences(
     length (characters) to the chosen one is taken, because DPO would otherwise learn length; ties are drawn by id. No
     response is in two pairs.
 
-    Where responses were judged by consensus, both of a pair were: of two that were judged by their own tests, each
-    written by the model, the one that failed is right as often as the one that passed.
+    If responses were judged by consensus tests, only those are paired. Verdicts from a response's own tests are not
+    comparable: the model wrote these tests too, and a failing response can be the correct one.
 
     Args:
         selection: the kept examples and the dropped responses.
@@ -104,8 +104,7 @@ def pair_preferences(
         settings: of the selection; `preferences_per_task` limits the pairs of a task. Beyond the kept examples, other
             passing responses of the task are paired, in drawn order.
         workers: where failing responses are looked at.
-        shared_tests: ids of the responses that were judged by the consensus of their task; empty: each was judged by
-            its own tests.
+        shared_tests: ids of the responses that were judged by consensus tests; empty: all were judged by their own.
 
     Returns:
         The pairs, and why examples and failing responses are in none.

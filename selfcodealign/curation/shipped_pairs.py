@@ -1,7 +1,7 @@
-"""Shipped pairs: preference pairs of an earlier run, which a small run trains on beside its own.
+"""Shipped pairs: preference pairs of an earlier run that a small run adds to its own.
 
-A run of half an hour makes a few dozen pairs, and published gains had some hundred tasks at least. Pairs are worth
-their time only for the model that wrote their answers: for another one they are off policy.
+A small run makes a few dozen pairs, while published gains used at least a few hundred tasks. The pairs fit only the
+model that wrote their answers; for any other model they are off-policy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ from selfcodealign.errors import InputError
 from selfcodealign.evaluation import BenchmarkText
 from selfcodealign.records import Preference, read_rows
 
-# Where sets of shipped pairs are, each in a folder of its own, with a card.
+# Each set of shipped pairs has its own folder in here.
 SHIPPED_FOLDER = Path("pairs")
 
 
 class ShippedReason(StrEnum):
-    """Why a shipped pair is not taken."""
+    """Reason why a shipped pair is not used."""
 
     TASK_OF_THE_RUN = "task_of_the_run"
     BENCHMARK_TEXT = "benchmark_text"
@@ -27,11 +27,11 @@ class ShippedReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ShippedPairs:
-    """What a run takes of a shipped set.
+    """Pairs that a run uses from a shipped set.
 
     Attributes:
-        preferences: the pairs that it takes, in the order of the set.
-        dropped: how many it does not take, by `ShippedReason`.
+        preferences: the pairs, in the order of the set.
+        dropped: number of unused pairs by `ShippedReason`.
     """
 
     preferences: list[Preference]
@@ -39,14 +39,14 @@ class ShippedPairs:
 
 
 def read_shipped(root: Path, name: str) -> list[Preference]:
-    """The pairs of a shipped set, with its name as their origin.
+    """Read the pairs of a shipped set and set their origin to its name.
 
     Args:
         root: the folder with the sets.
         name: the set's folder in it.
 
     Raises:
-        InputError: there is no such set, or its file cannot be read.
+        InputError: the set does not exist, or its file cannot be read.
     """
     path = root / name / "preferences.parquet"
     if not path.is_file():
@@ -58,10 +58,10 @@ def read_shipped(root: Path, name: str) -> list[Preference]:
 def take_shipped(
     shipped: Sequence[Preference], own: Sequence[Preference], benchmarks: Sequence[BenchmarkText]
 ) -> ShippedPairs:
-    """The shipped pairs that go beside a run's own.
+    """Select the shipped pairs to add to a run's own.
 
-    A pair whose task the run has pairs of is left out: the run's own are of its own settings. So is one with text of a
-    benchmark: the set may have been made when fewer benchmarks were imported.
+    Pairs of tasks for which the run has its own pairs are dropped, because the run's pairs match its settings. Pairs
+    that contain benchmark text are dropped as well: the set may predate a benchmark that this run imports.
 
     Args:
         shipped: the pairs of a set.

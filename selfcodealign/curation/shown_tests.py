@@ -1,4 +1,4 @@
-"""Tests in the task: some pairs show the model a test that the answer will be judged by, as many users do.
+"""Tests in the task: some training pairs show one of the tests that the answer was judged by.
 
 Source: SelfCodeAlign, appendix C.1, which puts the tests of a response into its instruction with probability 0.5.
 """
@@ -15,18 +15,18 @@ DRAWS = 2**31
 
 
 def with_shown_test(instruction: str, tests: str, task: str, *, share: float, seed: int) -> str:
-    """A task, with one assertion of its tests below it in a drawn share of the tasks.
+    """Append one assertion to the task, for a random share of the tasks.
 
     Args:
         instruction: the task.
         tests: the tests that its answers were judged by.
-        task: id of the task. Draws derive from it, so that all pairs of a task read alike.
+        task: id of the task. The draws depend on it, so all pairs of a task have the same text.
         share: the share of tasks that show a test, from 0 to 1.
         seed: the run's seed.
 
     Returns:
-        The task, unchanged if it was not drawn or if no assertion stands for itself: one line of at most 160
-        characters with no other statement than assertions before it.
+        The task. It is unchanged if it was not drawn, or if no assertion is self-contained: a single line of at most
+        160 characters that only assertions precede.
     """
     if derived_seed(seed, "shown_test", task) >= share * DRAWS:
         return instruction
@@ -38,7 +38,7 @@ def with_shown_test(instruction: str, tests: str, task: str, *, share: float, se
 
 
 def _assertions(tests: str) -> list[str]:
-    """Assertions that need no statement before them, as normalized source."""
+    """Self-contained assertions as normalized source."""
     found: list[str] = []
     tree = parse_python(tests)
     for statement in tree.body if tree else ():

@@ -89,7 +89,7 @@ def bare_answer_end(text: str) -> EarlyEnd | None:
 
 
 def opened_answer_end(text: str) -> EarlyEnd | None:
-    """The end of an answer that goes on in its opened code block: behind the code, as evaluation has it."""
+    """Find the end of an answer that continues an opened code block, at the same stop strings as evaluation."""
     place = code_end(text)
     return _first_earlier(None if place is None else EarlyEnd(place, FinishReason.CLOSED), repetition(text))
 

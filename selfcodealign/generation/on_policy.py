@@ -5,8 +5,8 @@ is trained on what it answers there, training does not move it towards another s
 exemplars cost Qwen2.5-Coder-0.5B-Instruct 6 to 10 points on HumanEval+, its own answers to the bare turn none.
 The tests are not trained on, so that they may be asked for with exemplars.
 
-An answer can be begun for the model with an opened code block, as in evaluation: it is then the code alone, which is
-half as long, and nothing is learned about the prose around it.
+The answer can continue an opened code block, as in evaluation. It then contains only code, is half as long, and
+training learns nothing about the prose around the code.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ class OnPolicy:
         prompt_format: how the model wants its prompts; a chat.
         sets: the exemplar sets for the tests.
         set_of: the index of the set that a task's tests use.
-        is_opened: whether answers are begun with an opened code block, and end with it.
+        is_opened: whether answers continue an opened code block and end when it is closed.
 
     Raises:
         InputError: the model has no chat template of its own, so that it does not answer a bare turn.

@@ -150,7 +150,7 @@ def loss_figure(inputs: ReportInputs) -> Figure | None:
 
 
 def _trained_pairs(inputs: ReportInputs, values: Mapping[str, Any]) -> str:
-    """How many pairs were trained on, and where from, as a sentence; empty for metrics that do not say."""
+    """Sentence with the number of training pairs and their origin; empty if the metrics lack them."""
     num_trained = facts.figure(values, "num_train") or facts.figure(values, "rows_out")
     if not num_trained:
         return ""
@@ -160,7 +160,7 @@ def _trained_pairs(inputs: ReportInputs, values: Mapping[str, Any]) -> str:
     num_shipped = facts.figure(inputs.stages.get("select_examples", {}), "shipped_pairs", "pairs")
     num_all = facts.figure(values, "rows_in")
     if num_shipped and num_all:
-        sentence += f" Of all {whole(num_all)} such pairs, {whole(num_shipped)} are of an earlier run."
+        sentence += f" Of all {whole(num_all)} such pairs, {whole(num_shipped)} come from an earlier run."
     return sentence
 
 

@@ -4,8 +4,8 @@ A small model gets many expected values wrong, so most correct answers fail thei
 make the same mistake, though. Assertions that the same several responses pass are likely to be correct, and so is a
 response that passes all of them. Responses to one task are then judged by the same tests, which makes them comparable.
 
-One survey per response finds out which assertions it passes. It only chooses the tests: whether the response passes
-them is judged by the sandbox afterwards, like any program.
+One survey per response finds the assertions that it passes. Surveys only choose the tests; the verdict on a response
+with these tests comes from the sandbox afterwards, as for any program.
 
 Source: dual execution agreement, Chen et al. 2022, "CodeT: Code Generation with Generated Tests" (arXiv 2207.10397).
 """
@@ -31,7 +31,7 @@ MIN_AGREEING = 2
 MIN_SHARE = 0.25
 # A task needs at least this many agreed assertions: a wrong answer can pass a single one by chance.
 MIN_AGREED = 2
-# They ask for at least this many different values: a constant passes any number of assertions that ask for one.
+# The agreed assertions have at least this many different expected values: a constant passes those that have one.
 MIN_EXPECTED = 2
 # At most this many assertions per task are tried. Assertions that several responses wrote come first.
 MAX_ASSERTIONS = 24
@@ -45,8 +45,8 @@ class Assertion:
         setup: the other statements before it, as normalized source.
         text: the assertion itself, as normalized source.
         names: the names of the code under test that it uses.
-        expected: the value that it asks for, as normalized source: the right side of `==` and `is`, `True` for a bare
-            call, `False` for one after `not`; its whole condition if it has another form.
+        expected: the expected value as normalized source: the right side of `==` or `is`, `True` for a bare call,
+            `False` for a negated call, and the whole condition in any other form.
     """
 
     setup: str
@@ -57,7 +57,7 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """A response and the assertions of its task that are about names which it defines."""
+    """A response with the assertions of its task that use only names it defines."""
 
     task: str
     response: Response
@@ -71,7 +71,7 @@ class _Survey:
         return Program.of_code(id, survey_program(self.response.code, self._tests), self.response.code)
 
     def outcomes(self, verdict: Verdict) -> list[tuple[Assertion, bool]]:
-        """The assertions with whether the response passes them. What is not known for a lack of time did not pass."""
+        """Pairs of an assertion and whether the response passes it; an outcome that is missing counts as a failure."""
         if verdict.status == Status.SANDBOX_ERROR:
             return []
         found = survey_outcomes(verdict, self.response.code, self._tests)
@@ -80,7 +80,7 @@ class _Survey:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the responses to a task fared with one assertion.
+    """Results of one assertion on the responses to its task.
 
     Attributes:
         passed: the ids of the responses that pass it.
@@ -92,7 +92,7 @@ class Outcome:
 
     @property
     def needed(self) -> int:
-        """How many responses must pass it for it to be agreed."""
+        """Number of responses that must pass the assertion for it to be agreed."""
         return max(MIN_AGREEING, math.ceil(MIN_SHARE * self.tried))
 
 
@@ -207,13 +207,13 @@ def _outcome(passes: Mapping[str, bool]) -> Outcome:
 def agreed(pool: Sequence[Assertion], outcomes: Mapping[Assertion, Outcome]) -> list[Assertion]:
     """The assertions that the same responses pass, in the order of the pool.
 
-    Each assertion can have enough responses on its side and the suite none: `f(0) == 1` and `f(0) == 2`, two responses
-    each. So an assertion joins only if enough responses pass it together with all that joined before; those with the
-    most responses come first. Assertions that all ask for the same value are no suite, since a constant passes them.
+    Assertions that are agreed one by one can contradict each other: `f(0) == 1` and `f(0) == 2`, two responses each.
+    They are therefore added in order of decreasing support, and only if enough responses pass the whole suite so far.
+    Assertions that all expect the same value are rejected, because a function that returns a constant passes them.
 
     Args:
         pool: the assertions that were tried.
-        outcomes: by assertion, how the responses that define its names fared. What did not run is missing.
+        outcomes: results of each assertion that ran, on the responses that define its names.
     """
     tried = [assertion for assertion in pool if assertion in outcomes]
     together = frozenset[str]().union(*(outcome.passed for outcome in outcomes.values()))

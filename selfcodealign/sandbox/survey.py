@@ -1,6 +1,6 @@
-"""A survey: which of several tests some code passes, found in one run instead of one run per test.
+"""Surveys: run several tests of one piece of code in a single program and report which of them pass.
 
-What a survey says comes from the program itself. It can choose tests, and it decides no verdict.
+The program reports its own outcomes, so a survey may choose tests but never decides a verdict.
 """
 
 import hashlib
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from selfcodealign.program_text import as_program
 from selfcodealign.records import Verdict
 
-# Each test runs in a copy of the module's namespace, so that what it assigns is gone afterwards. Its outcome is written
-# at once: a test that never ends takes only those behind it along. The end is a failure, so that the sandbox does not
-# look for faults that these tests would miss.
+# Each test runs in a copy of the module's namespace, so its assignments do not leak into the next test. Outcomes are
+# written immediately, so a test that never ends loses only the outcomes of the tests after it. The program fails at the
+# end to spare the sandbox the runs with broken copies, which only a passing program needs.
 _SCRIPT = """\
 for _survey_number, _survey_test in enumerate({tests!r}):
     try:
@@ -28,17 +28,17 @@ raise AssertionError("the survey is complete")
 
 
 def survey_program(code: str, tests: Sequence[str]) -> str:
-    """The program that runs each of some tests of a piece of code.
+    """Build the program that runs each test and reports its outcome.
 
     Args:
         code: the code under test.
-        tests: Python source each; the code's names are known in them.
+        tests: Python source of each test, which can use the names that the code defines.
     """
     return as_program(code, _SCRIPT.format(tests=list(tests), marker=_marker(code, tests)))
 
 
 def survey_outcomes(verdict: Verdict, code: str, tests: Sequence[str]) -> list[bool | None]:
-    """Whether the code passed each of the tests, in their order; None: the program ended before it was known.
+    """Read the outcome of each test, in order: whether it passed, or None if the program ended before it did.
 
     Args:
         verdict: the verdict on `survey_program(code, tests)`.
@@ -53,5 +53,5 @@ def survey_outcomes(verdict: Verdict, code: str, tests: Sequence[str]) -> list[b
 
 
 def _marker(code: str, tests: Sequence[str]) -> str:
-    """What outcomes are told by from anything that the code writes by chance."""
+    """Prefix of outcome lines that the code cannot print by accident."""
     return "survey-" + hashlib.sha256("\0".join((code, *tests)).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -77,8 +77,8 @@ def tokenise_examples(
     """Turn pairs into tokens with the loss on the answer and its end token only.
 
     Prompt and answer are tokenised apart, for that is what the model meets when it answers: no token ever spans the
-    border. An opened code block with which an answer was begun is part of the prompt. What the template puts behind the
-    end token (a line break, usually) is left out.
+    border. A prefilled opening of the answer is part of the prompt. What the template puts after the end token (usually
+    a line break) is left out.
 
     Args:
         examples: the pairs; the last message of each is the assistant's.
@@ -167,7 +167,7 @@ def _tokenise(
 def _prompt_and_answer(messages: list[dict[str, str]], tokenizer: Any, end_token: int) -> tuple[list[int], list[int]]:
     prompt = str(tokenizer.apply_chat_template(messages[:-1], add_generation_prompt=True, tokenize=False))
     if messages[-1]["content"].startswith(OPENING):
-        prompt += OPENING  # the model was given it and went on, as it is in evaluation
+        prompt += OPENING  # prefilled in generation and evaluation, so it is not a target
     whole = str(tokenizer.apply_chat_template(messages, tokenize=False))
     if not whole.startswith(prompt):
         raise InputError(

@@ -57,7 +57,7 @@ CASES = (
         """,
     ),
     dishonest(
-        "a child that goes on while the parent ends",
+        "a child process that outlives its parent",
         """
         import os
 

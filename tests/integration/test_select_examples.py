@@ -154,7 +154,21 @@ def metrics(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "metrics/select_examples.json").read_text(encoding="utf-8")))
 
 
-def test_pairs_of_an_earlier_run_go_behind_the_run_s_own(folder: Path) -> None:
+def make_failing_responses_different(folder: Path) -> None:
+    """Change the failing responses, which are copies of the passing ones, so that they can be rejected ones."""
+    path = folder / "data/generate_responses/responses.parquet"
+    rows = read_rows(path, Response)
+    wrong = [
+        replace(row, code=f"{row.code}\n\nchecked = True", response=f"{row.response}\nIt is checked.")
+        if row.sample_index
+        else row
+        for row in rows
+    ]
+    write_rows(path, wrong, Response)
+
+
+def test_pairs_of_an_earlier_run_follow_the_run_s_own(folder: Path) -> None:
+    make_failing_responses_different(folder)
     params = yaml.safe_load((folder / "params.yaml").read_text())
     params["select_examples"]["shipped_pairs"] = "qwen2.5-coder-0.5b-instruct"
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
@@ -168,6 +182,7 @@ def test_pairs_of_an_earlier_run_go_behind_the_run_s_own(folder: Path) -> None:
     own = [row for row in rows if row.origin == "run"]
     shipped = [row for row in rows if row.origin == "qwen2.5-coder-0.5b-instruct"]
     assert rows == own + shipped
+    assert len(own) == len(EXEMPLARS)
     assert metrics(folder)["shipped_pairs"]["pairs"] == len(shipped) > 100
     assert metrics(folder)["preferences"]["pairs"] == len(own)
 
@@ -209,15 +224,7 @@ def test_failing_copies_of_the_kept_answers_make_no_preference_pair_and_are_coun
 
 
 def test_kept_answers_are_paired_with_failing_ones_of_their_task(folder: Path) -> None:
-    path = folder / "data/generate_responses/responses.parquet"
-    rows = read_rows(path, Response)
-    wrong = [
-        replace(row, code=f"{row.code}\n\nchecked = True", response=f"{row.response}\nIt is checked.")
-        if row.sample_index
-        else row
-        for row in rows
-    ]
-    write_rows(path, wrong, Response)
+    make_failing_responses_different(folder)
     assert run_stage().exit_code == 0
     pairs = read_rows(folder / "data/select_examples/preferences.parquet", Preference)
     examples = read_rows(folder / "data/select_examples/examples.parquet", Example)

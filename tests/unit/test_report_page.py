@@ -75,7 +75,7 @@ def example(index: int = 0, **changes: Any) -> Example:
     [
         ("sft", 0, "40 pairs."),
         ("dpo", 0, "40 pairs of a passing and a failing answer. Kept"),
-        ("dpo", 30, "40 pairs of a passing and a failing answer. Of all 44 such pairs, 30 are of an earlier run."),
+        ("dpo", 30, "40 pairs of a passing and a failing answer. Of all 44 such pairs, 30 come from an earlier run."),
     ],
 )
 def test_the_curve_says_what_was_trained_on(tmp_path: Path, objective: str, shipped: int, sentence: str) -> None:
