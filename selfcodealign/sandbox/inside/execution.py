@@ -111,9 +111,9 @@ def heard(ending: Ending, listeners: Listeners) -> Ending:
 
 
 def _depth() -> int:
-    depth, frame = 0, sys._getframe(1)
-    while frame is not None:
-        depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
+    depth, frame = 1, sys._getframe(1)
+    while (caller := frame.f_back) is not None:
+        depth, frame = depth + 1, caller
     return depth
 
 
