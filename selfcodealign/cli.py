@@ -55,7 +55,7 @@ def estimate(
     seeds_path: Annotated[Path, typer.Option(help="filtered seeds, for --probe")] = Path(
         "data/filter_seeds/seeds.parquet"
     ),
-    model: Annotated[Path, typer.Option(help="folder of the generator model, for --probe")] = Path("models/base"),
+    model: Annotated[Path, typer.Option(help="folder of the generator model, for --probe")] = Path("models/generator"),
     prompt_rate: Annotated[
         float | None, typer.Option(min=0.001, help="prompt tokens/s (not cached) of one engine of other hardware")
     ] = None,

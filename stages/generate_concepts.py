@@ -21,7 +21,7 @@ def main(
     seeds_path: Annotated[Path, typer.Option("--seeds", help="filtered seeds")] = Path(
         "data/filter_seeds/seeds.parquet"
     ),
-    model: Annotated[Path, typer.Option(help="folder of the generator model")] = Path("models/base"),
+    model: Annotated[Path, typer.Option(help="folder of the generator model")] = Path("models/generator"),
     out: Annotated[Path, typer.Option(help="folder for the rows and the dropped answers")] = Path("data") / NAME,
     metrics: Annotated[Path, typer.Option(help="metrics file")] = Path("metrics") / f"{NAME}.json",
 ) -> None:

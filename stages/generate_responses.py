@@ -25,7 +25,7 @@ def main(
     instructions_path: Annotated[Path, typer.Option("--instructions", help="the tasks")] = Path(
         "data/generate_instructions/instructions.parquet"
     ),
-    model: Annotated[Path, typer.Option(help="folder of the generator model")] = Path("models/base"),
+    model: Annotated[Path, typer.Option(help="folder of the generator model")] = Path("models/generator"),
     out: Annotated[Path, typer.Option(help="folder for the rows and the dropped answers")] = Path("data") / NAME,
     metrics: Annotated[Path, typer.Option(help="metrics file")] = Path("metrics") / f"{NAME}.json",
 ) -> None:

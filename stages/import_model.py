@@ -1,4 +1,4 @@
-"""Stage import_model: bring the model that generates the data and is then fine-tuned."""
+"""Stage import_model: bring the base model, which is fine-tuned."""
 
 import dataclasses
 from pathlib import Path

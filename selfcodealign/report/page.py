@@ -92,12 +92,21 @@ def model_name(inputs: ReportInputs) -> str:
 
 
 def model_note(inputs: ReportInputs) -> str:
-    """Size, precision and licence of the model, as far as its import recorded them."""
+    """Size, precision and licence of the model as its import recorded them; the generator if it is another model."""
     values = inputs.stages.get("import_model", {})
     parameters = facts.figure(values, "parameters")
     size = f"{svg.compact(parameters)} parameters" if parameters else ""
-    known = [size, str(values.get("dtype") or ""), str(values.get("licence") or "")]
+    generator = generator_name(inputs)
+    data = f"data of {generator}" if generator else ""
+    known = [size, str(values.get("dtype") or ""), str(values.get("licence") or ""), data]
     return ", ".join(filter(None, known)) or inputs.params.import_model.source
+
+
+def generator_name(inputs: ReportInputs) -> str:
+    """The model that generated the data, if it is not the base model; else empty."""
+    if inputs.params.import_generator.model is None:
+        return ""
+    return str(inputs.stages.get("import_generator", {}).get("name") or inputs.params.import_generator.name)
 
 
 def sample_pairs(examples: Sequence[Example], most: int) -> list[Example]:

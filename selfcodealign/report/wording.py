@@ -6,6 +6,7 @@ from typing import Any, TypeGuard
 
 STAGES: dict[str, str] = {
     "import_model": "Import model",
+    "import_generator": "Import generator",
     "import_benchmarks": "Import benchmarks",
     "collect_seeds": "Collect functions",
     "filter_seeds": "Filter seeds",

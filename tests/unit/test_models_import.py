@@ -10,9 +10,9 @@ from tiny_models import CHATML, make_model_folder
 
 from selfcodealign.errors import InputError
 from selfcodealign.files import replaced_folder
-from selfcodealign.models import FAMILIES, family_of, find_family, import_model, read_card
+from selfcodealign.models import FAMILIES, family_of, find_family, import_generator, import_model, read_card
 from selfcodealign.models.importing import _prompt_form, check_round_trip
-from selfcodealign.params import ImportModel
+from selfcodealign.params import ImportGenerator, ImportModel
 
 
 def from_path(folder: Path, **changes: Any) -> ImportModel:
@@ -163,3 +163,42 @@ def test_a_folder_is_replaced_only_when_the_new_one_is_whole(tmp_path: Path) -> 
         (folder / "three").write_text("3")
     assert [path.name for path in target.iterdir()] == ["three"]
     assert not (tmp_path / ".model.tmp").exists()
+
+
+def test_the_base_model_as_its_own_generator_is_linked_and_keeps_its_card(tiny: Path, tmp_path: Path) -> None:
+    base, generator = tmp_path / "base", tmp_path / "generator"
+    card = import_model(from_path(tiny), base, tmp_path)
+    assert import_generator(ImportGenerator(), base, generator, tmp_path) == card == read_card(generator)
+    assert {path.name for path in generator.iterdir()} == {path.name for path in base.iterdir()}
+    assert (generator / "model.safetensors").samefile(base / "model.safetensors")
+    # a new base model replaces its folder as a whole: the generator of the last run keeps its weights
+    weights = (base / "model.safetensors").read_bytes()
+    import_model(from_path(make_model_folder(tmp_path / "other", seed=1)), base, tmp_path)
+    assert (generator / "model.safetensors").read_bytes() == weights != (base / "model.safetensors").read_bytes()
+
+
+def test_the_generator_is_copied_where_links_cannot_be_made(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: str, target: str) -> None:
+        raise OSError("Invalid cross-device link")
+
+    monkeypatch.setattr("os.link", refuse)
+    import_generator(ImportGenerator(), tiny, tmp_path / "generator", tmp_path)
+    copied, weights = tmp_path / "generator" / "model.safetensors", tiny / "model.safetensors"
+    assert copied.read_bytes() == weights.read_bytes()
+    assert not copied.samefile(weights)
+
+
+def test_another_generator_has_a_card_of_its_own(tiny: Path, tmp_path: Path) -> None:
+    other = make_model_folder(tmp_path / "other", seed=1)
+    settings = ImportGenerator(source="path", name=str(other), prompt_form="completion")
+    card = import_generator(settings, tiny, tmp_path / "generator", tmp_path)
+    assert (card.name, card.prompt_form) == (str(other), "completion")
+    assert card.sha256 != read_card(tiny).sha256
+
+
+def test_a_generator_without_a_base_model_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"model_card\.json does not exist"):
+        import_generator(ImportGenerator(), tmp_path / "base", tmp_path / "generator", tmp_path)
+    assert not (tmp_path / "generator").exists()

@@ -1,0 +1,37 @@
+"""Stage import_generator: bring the model that generates the data."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from selfcodealign.models import import_generator
+from selfcodealign.params import load_params
+from selfcodealign.stage import cache_folder, run_stage, stage_run
+
+NAME = "import_generator"
+
+
+def main(
+    params_path: Annotated[Path, typer.Option("--params", help="params file")] = Path("params.yaml"),
+    base: Annotated[Path, typer.Option(help="folder of the base model")] = Path("models/base"),
+    out: Annotated[Path, typer.Option(help="folder of the generator: safetensors, tokenizer, model_card.json")] = Path(
+        "models/generator"
+    ),
+    metrics: Annotated[Path, typer.Option(help="metrics of the stage")] = Path("metrics/import_generator.json"),
+    cache: Annotated[Path | None, typer.Option(help="folder for downloads; default: .cache/models")] = None,
+) -> None:
+    """Bring the model that makes concepts, tasks and answers (params: import_generator).
+
+    With source base it is the base model: its files are linked, not copied, where the file system can. Any other source
+    brings a model of its own, as import_model does.
+    """
+    params = load_params(params_path)
+    with stage_run(NAME, metrics) as run:
+        card = import_generator(params.import_generator, base, out, cache or cache_folder() / "models")
+        run.record(is_base=params.import_generator.model is None, **dataclasses.asdict(card))
+
+
+if __name__ == "__main__":
+    run_stage(main)
