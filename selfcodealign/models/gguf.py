@@ -34,7 +34,7 @@ def dequantise(gguf: Path, destination: Path, *, name: str, is_tied: bool, stop_
     try:
         with _read_once(), contextlib.redirect_stderr(io.StringIO()):  # its bar knows no switch
             model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=gguf.name, dtype=torch.bfloat16)
-            tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name)
+            tokenizer: Any = AutoTokenizer.from_pretrained(folder, gguf_file=gguf.name)
             begins_text = _field(gguf, "tokenizer.ggml.add_bos_token")
     except (ValueError, KeyError, OSError, IndexError) as error:
         raise InputError(f"{gguf} is no GGUF model that transformers can read: {_first_line(error)}") from error
