@@ -23,13 +23,15 @@ def main(
     verdicts: Annotated[Path, typer.Option(help="the verdicts")] = DATA / "validate_responses/verdicts.parquet",
     loss: Annotated[Path, typer.Option(help="the training curve")] = DATA / "finetune_model/loss.csv",
     evaluations: Annotated[Path, typer.Option(help="MODEL/BENCHMARK/results.json")] = DATA / "evaluate_model",
+    benchmarks: Annotated[Path, typer.Option(help="the imported benchmarks")] = DATA / "import_benchmarks",
     out: Annotated[Path, typer.Option(help="folder for report.html and plots/*.csv")] = DATA / "write_report",
     summary: Annotated[Path, typer.Option(help="headline metrics of the run")] = Path("metrics/summary.json"),
 ) -> None:
     """Write the report: one self-contained HTML page, plots for `dvc plots`, and the headline metrics of the run.
 
     Shows the funnel from seeds to training pairs with drops by reason, yields, lengths, training loss, pass@1 of the
-    base and the aligned model with intervals, sample pairs with their lineage, licences, timings and all settings.
+    base and the aligned model with intervals, both models' solutions to each task gained or lost, sample pairs with
+    their lineage, licences, timings and all settings.
     Only the evaluations of `evaluate_model.models` and `evaluate_model.benchmarks` are shown, whatever else lies in the
     folders. What has not been run is reported as missing; only the files named here are read.
     """
@@ -43,6 +45,7 @@ def main(
             models=params.evaluate_model.models,
             benchmarks=params.evaluate_model.benchmarks,
         ),
+        task_texts=report.read_task_texts(benchmarks),
         examples=report.read_examples(examples),
         loss=report.read_loss(loss),
         attempts=report.read_attempts(instructions, responses, verdicts),

@@ -13,6 +13,7 @@ from selfcodealign.report.inputs import (
     read_loss,
     read_output_tokens,
     read_stage_metrics,
+    read_task_texts,
 )
 from selfcodealign.report.page import page_environment, page_style, write_report
 from selfcodealign.report.plots import summary_metrics, write_plots
@@ -40,6 +41,7 @@ __all__ = [
     "read_loss",
     "read_output_tokens",
     "read_stage_metrics",
+    "read_task_texts",
     "summary_metrics",
     "write_plots",
     "write_report",

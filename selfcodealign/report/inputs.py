@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from selfcodealign.errors import InputError
+from selfcodealign.evaluation import BenchmarkText, load_benchmark_texts
 from selfcodealign.params import Params
 from selfcodealign.records import Example, read_rows
 
@@ -69,6 +70,7 @@ class ReportInputs:
         params: the settings of the run.
         stages: the metrics of each stage by its name; a stage that has not run is absent.
         evaluations: the evaluated models, one entry a benchmark.
+        task_texts: texts of the benchmark tasks by `(benchmark, task id)`; empty if they cannot be read.
         examples: the selected training pairs.
         loss: the training curve in the order of the steps.
         attempts: tasks, answers and passes by `(category, difficulty)`.
@@ -79,6 +81,7 @@ class ReportInputs:
     params: Params
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     evaluations: Sequence[Evaluation] = ()
+    task_texts: Mapping[tuple[str, str], BenchmarkText] = field(default_factory=dict)
     examples: Sequence[Example] = ()
     loss: Sequence[LossPoint] = ()
     attempts: Mapping[tuple[str, str], Attempts] = field(default_factory=dict)
@@ -135,6 +138,21 @@ def read_evaluations(
                 )
             )
     return evaluations
+
+
+def read_task_texts(folder: Path) -> dict[tuple[str, str], BenchmarkText]:
+    """The texts of the benchmark tasks. The report can do without them, so an unreadable folder is not an error.
+
+    Args:
+        folder: the folder that `import_benchmarks` wrote.
+
+    Returns:
+        The texts by benchmark and task id; empty if the folder cannot be read.
+    """
+    try:
+        return {(text.benchmark, text.task_id): text for text in load_benchmark_texts(folder)}
+    except InputError:
+        return {}
 
 
 def read_examples(path: Path) -> list[Example]:

@@ -4,6 +4,7 @@ Only block structure, emphasis and code are rendered. Raw HTML, links and images
 that a response can neither run a script nor fetch anything.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 
@@ -23,12 +24,31 @@ def code_html(code: str, language: str = "python") -> str:
         code: source text, as untrusted as any.
         language: a name that Pygments knows; others give plain text.
     """
+    return f'<pre class="code" tabindex="0"><code>{_spans(code, language)}</code></pre>'
+
+
+def marked_code_html(lines: Sequence[tuple[str, bool]]) -> str:
+    """Highlighted Python as one `<pre>` with some lines in `<mark>`.
+
+    Args:
+        lines: text of each line, as untrusted as any, and whether the line is marked.
+    """
+    texts = [text for text, _ in lines]
+    spans = _spans("\n".join(texts) + "\n", "python").removesuffix("\n").split("\n")
+    # Pygments breaks lines at a carriage return too; such code is shown without colours.
+    shown = spans if len(spans) == len(texts) else [escape(text) for text in texts]
+    tags = ["mark" if is_marked else "span" for _, is_marked in lines]
+    body = "".join(f"<{tag}>{line}\n</{tag}>" for tag, line in zip(tags, shown, strict=True))
+    return f'<pre class="code marked" tabindex="0"><code>{body}</code></pre>'
+
+
+def _spans(code: str, language: str) -> str:
+    """The code as HTML that ends with a line break; no element spans two lines."""
     try:
         lexer = get_lexer_by_name(language or "text", stripnl=False)
     except ClassNotFound:
         lexer = get_lexer_by_name("text", stripnl=False)
-    spans = highlight(code, lexer, HtmlFormatter(nowrap=True))
-    return f'<pre class="code" tabindex="0"><code>{spans}</code></pre>'
+    return str(highlight(code, lexer, HtmlFormatter(nowrap=True)))
 
 
 def markdown_html(text: str) -> str:

@@ -15,9 +15,10 @@ from pydantic import BaseModel
 from selfcodealign.files import write_text
 from selfcodealign.records import Example
 from selfcodealign.report import facts, figures, svg, wording
+from selfcodealign.report.changes import changed_tasks
 from selfcodealign.report.conclusion import benchmark_rows, conclusion, pool
 from selfcodealign.report.inputs import ReportInputs
-from selfcodealign.report.markdown import code_html, markdown_html
+from selfcodealign.report.markdown import code_html, markdown_html, marked_code_html
 from selfcodealign.report.scores import Change, benchmark_notes, read_paired, read_scores
 
 
@@ -72,6 +73,7 @@ def render_page(inputs: ReportInputs) -> str:
             score_figure=figures.score_figure(scores),
             benchmark_notes=benchmark_notes(inputs),
             change_figures=[(one, figures.change_figure(one)) for one in paired],
+            changed=changed_tasks(inputs, paired),
             status_figure=figures.status_figure(inputs),
             strength_figure=figures.strength_figure(inputs),
             licence_figures=figures.licence_figures(inputs),
@@ -81,6 +83,7 @@ def render_page(inputs: ReportInputs) -> str:
             settings=settings_table(inputs.params),
             facts=facts,
             Change=Change,
+            MODELS=wording.MODELS,
         )
     )
 
@@ -172,6 +175,7 @@ def page_environment(package: str = "selfcodealign.report") -> Environment:
         "stage_name": figures.stage_name,
         "markdown_html": markdown_html,
         "code_html": code_html,
+        "marked_code_html": marked_code_html,
     }
     environment.filters.update(filters)
     return environment

@@ -1,10 +1,13 @@
 """Test data for the report: files as the stages write them, for an invented run. None of it was measured."""
 
+import hashlib
 import json
 import random
 from pathlib import Path
 from typing import Any
 
+from selfcodealign.evaluation import BenchmarkInfo
+from selfcodealign.evaluation.benchmarks import write_manifest
 from selfcodealign.records import Example, Instruction, Message, Response, Verdict, row_id, write_rows
 
 HOSTILE = "<script>document.title = 'owned'</script><img src=http://outside.invalid/x.png onerror=alert(1)>"
@@ -40,6 +43,15 @@ assert merge_intervals([]) == []
 assert merge_intervals([(1, 4), (4, 5)]) == [(1, 5)], "touching intervals are one"
 """
 STATUSES = {"passed": 30, "failed": 40, "error": 20, "timeout": 3, "vacuous": 5, "syntax": 2}
+SOLUTIONS = {
+    True: "def common(first, second):\n    # Sets drop repeated items.\n    found = set(first) & set(second)\n"
+    "    return sorted(found)\n",
+    False: "def common(first, second):\n    found = []\n    for item in first:\n        if item in second:\n"
+    "            found.append(item)\n    return sorted(found)\n",
+}
+"""A solution that passes and one that does not."""
+BENCHMARKS = (("humaneval_plus", "HumanEval", 164), ("mbpp_plus", "Mbpp", 378))
+"""Setting, prefix of the task ids, and number of tasks."""
 SEEDS = [
     ("requests", "2.32.3", "Apache-2.0", "requests/utils.py"),
     ("rich", "14.0.0", "MIT", "rich/cells.py"),
@@ -78,6 +90,7 @@ def build_run(root: Path, *, num_pairs: int = 23, with_benchmarks: bool = True) 
     _write_loss(data / "finetune_model/loss.csv", draw)
     if with_benchmarks:
         _write_evaluations(root, draw)
+        _write_benchmarks(data / "import_benchmarks")
 
 
 def _instruction(index: int, category: str, difficulty: str, task: str) -> Instruction:
@@ -182,18 +195,19 @@ def _write_loss(path: Path, draw: random.Random) -> None:
 
 
 def _write_evaluations(root: Path, draw: random.Random) -> None:
-    for benchmark, family, num_tasks in (("humaneval_plus", "HumanEval", 164), ("mbpp_plus", "Mbpp", 378)):
+    for benchmark, family, num_tasks in BENCHMARKS:
         solved = {f"{family}/{number}": draw.random() < 0.55 for number in range(num_tasks)}
         strict = {task: draw.random() < 0.88 for task in solved}
         for model, luck in (("base", 0.0), ("aligned", 0.12)):
-            tasks = {}
+            tasks, verdicts = {}, {}
             for task, is_solved in solved.items():
                 flips = draw.random() < (luck if not is_solved else luck / 2)
                 base = is_solved != flips
                 plus = base and strict[task]
                 tasks[task] = {"base": "pass" if base else "fail", "plus": "pass" if plus else "fail"}
+                verdicts[task] = [_verdict_on(task, passes_base=base, passes_plus=strict[task])]
             results = root / "data/evaluate_model" / model / benchmark / "results.json"
-            _write_json(results, {"variant": benchmark, "version": "v0.1.10", "tasks": tasks})
+            _write_json(results, {"variant": benchmark, "version": "v0.1.10", "tasks": tasks, "eval": verdicts})
             _write_json(
                 root / "metrics/evaluate_model" / f"{model}-{benchmark}.json",
                 {
@@ -206,6 +220,41 @@ def _write_evaluations(root: Path, draw: random.Random) -> None:
                     "mean_output_tokens": 150.0 - luck * 100,
                 },
             )
+
+
+def _verdict_on(task: str, *, passes_base: bool, passes_plus: bool) -> dict[str, str]:
+    """One row of `eval` in a `results.json`; every third solution holds a script."""
+    note = f"note = {HOSTILE!r}\n" if int(task.split("/")[1]) % 3 == 0 else ""
+    return {
+        "task_id": task, "solution": note + SOLUTIONS[passes_base and passes_plus],
+        "base_status": "pass" if passes_base else "timeout" if note else "fail",
+        "plus_status": "pass" if passes_plus else "fail",
+    }  # fmt: skip
+
+
+def _write_benchmarks(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    infos = []
+    for benchmark, family, num_tasks in BENCHMARKS:
+        lines = [json.dumps(_benchmark_task(f"{family}/{number}", number)) for number in range(num_tasks)]
+        data = ("\n".join(lines) + "\n").encode()
+        (folder / f"{benchmark}.jsonl").write_bytes(data)
+        infos.append(
+            BenchmarkInfo(
+                name=benchmark, variant=benchmark, version="v0.1.10", source="folder", records=num_tasks,
+                md5=hashlib.md5(data, usedforsecurity=False).hexdigest(), licence="MIT",
+            )
+        )  # fmt: skip
+    write_manifest(folder, infos)
+
+
+def _benchmark_task(task_id: str, number: int) -> dict[str, Any]:
+    text = f"Return the items that two lists share, in order, case {number}. " + HOSTILE * (number % 3 == 0)
+    return {
+        "task_id": task_id, "prompt": f"def common(first, second):\n    \"\"\"{text}\"\"\"\n",
+        "entry_point": "common", "canonical_solution": "    return sorted(set(first) & set(second))\n",
+        "base_input": [], "plus_input": [], "atol": 0,
+    }  # fmt: skip
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
