@@ -17,7 +17,7 @@ REPORT := data/write_report/report.html
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox repro test test-unit test-tools bench bench-sandbox bench-generation bench-journal bench-curation lint types format hooks doctor stop clean clean-all
+.PHONY: help setup sandbox repro test test-unit test-tools bench bench-sandbox bench-generation bench-journal bench-curation bench-training lint types format hooks doctor stop clean clean-all
 .NOTPARALLEL:
 
 help: ## Show this list
@@ -60,6 +60,9 @@ bench-journal: setup ## How soon a run resumes over a million finished answers (
 
 bench-curation: setup ## Near-duplicates, decontamination, seed extraction and type checkers, side by side with others (about 15 minutes)
 	@$(IN_VENV) python -m benchmarks.curation $(ARGS)
+
+bench-training: setup ## Tokens per second of a training, side by side with the reference's padding; after `make repro` (about 20 minutes)
+	@$(IN_VENV) python -m benchmarks.training $(ARGS)
 
 lint: setup ## Ruff (rules and format) and shellcheck
 	@$(IN_VENV) ruff check .

@@ -109,7 +109,7 @@ def build_trainer(
         args=config,
         train_dataset=_token_dataset([{"input_ids": row.input_ids, "labels": row.labels} for row in rows]),
         processing_class=tokenizer,
-        peft_config=_adapters(settings),
+        peft_config=lora_adapters(settings),
     )
     return _planned(trainer, settings, precision=precision, seed=seed)
 
@@ -144,7 +144,7 @@ def build_preference_trainer(
         args=config,
         train_dataset=_token_dataset(collator_rows(rows)),
         processing_class=tokenizer,
-        peft_config=_adapters(settings),
+        peft_config=lora_adapters(settings),
     )
     _planned(trainer, settings, precision=precision, seed=seed).take_reference(settings.dpo_nll_weight)
     return trainer
@@ -213,7 +213,8 @@ def use_one_gpu(config: Any) -> None:
         config._n_gpu = 1  # as transformers' Trainer itself does for a model that is split over devices
 
 
-def _adapters(settings: FinetuneModel) -> Any:
+def lora_adapters(settings: FinetuneModel) -> Any:
+    """The settings of the adapters for peft; None for full fine-tuning."""
     if settings.method == "full":
         return None
     from peft import LoraConfig
