@@ -368,9 +368,16 @@ class FinetuneModel(Section):
     min_examples: Count = Field(description="fewer pairs than this stop the stage")
     holdout_share: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
         default=0.1,
-        description="share of the pairs that is not trained on; the weights with the lowest loss on it are kept, the"
+        description="share of the pairs that is not trained on; the weights with the best score on it are kept, the"
         " base model's included; 0, or fewer than 10 pairs: the last weights are kept",
     )
+    validation: Literal["loss", "executed"] = Field(
+        default="loss",
+        description="score that decides which weights are kept; loss: on the held-out pairs; executed: share of sampled"
+        " answers to the held-out tasks that pass their tests in the sandbox",
+    )
+    validation_samples: Count = Field(default=4, description="executed: answers per held-out task at each score")
+    validation_max_new_tokens: Count = Field(default=512, description="executed: tokens of such an answer at most")
     eval_steps: Count | None = Field(
         default=None, description="optimizer steps between held-out evaluations; null: once per epoch"
     )
@@ -408,6 +415,12 @@ class FinetuneModel(Section):
     def peak_learning_rate(self) -> float:
         """The learning rate that is set, or the default of the objective and the method."""
         return LEARNING_RATES[self.objective][self.method] if self.learning_rate is None else self.learning_rate
+
+    @model_validator(mode="after")
+    def _validates_on_held_out_tasks(self) -> "FinetuneModel":
+        if self.validation == "executed" and self.holdout_share == 0.0:
+            raise ValueError("validation executed needs held-out tasks; set holdout_share above 0, or validation: loss")
+        return self
 
     @model_validator(mode="after")
     def _packs_sft_only(self) -> "FinetuneModel":

@@ -13,8 +13,9 @@ import typer
 
 from selfcodealign.files import replaced_folder, write_text
 from selfcodealign.models import read_card
-from selfcodealign.params import load_params
+from selfcodealign.params import FinetuneModel, load_params
 from selfcodealign.records import Dropped, Example, Preference, read_rows, write_rows
+from selfcodealign.sandbox import CodeReward, sandbox_settings
 from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
 from selfcodealign.training import (
     DropReason,
@@ -22,9 +23,12 @@ from selfcodealign.training import (
     RewardPoint,
     ScorePoint,
     TrainingResult,
+    Validation,
     checkpoint_folder,
     finetune_model,
     mean_rewards,
+    pass_rate_scorer,
+    suites_by_task,
 )
 
 NAME = "finetune_model"
@@ -33,9 +37,9 @@ NAME = "finetune_model"
 def main(
     params_path: Annotated[Path, typer.Option("--params", help="params file")] = Path("params.yaml"),
     base: Annotated[Path, typer.Option(help="model folder to start from")] = Path("models/base"),
-    examples: Annotated[Path, typer.Option(help="training pairs, for objective sft")] = Path(
-        "data/select_examples/examples.parquet"
-    ),
+    examples: Annotated[
+        Path, typer.Option(help="training pairs, for objective sft; their tests, for executed validation")
+    ] = Path("data/select_examples/examples.parquet"),
     preferences: Annotated[Path, typer.Option(help="preference pairs, for objective dpo")] = Path(
         "data/select_examples/preferences.parquet"
     ),
@@ -49,13 +53,14 @@ def main(
     metrics: Annotated[Path, typer.Option(help="metrics of the stage")] = Path("metrics/finetune_model.json"),
     cache: Annotated[Path | None, typer.Option(help="folder for checkpoints; default: .cache")] = None,
 ) -> None:
-    """Fine-tune the model with TRL, loss on the answers only (params: finetune_model, seed).
+    """Fine-tune the model with TRL, loss on the answers only (params: finetune_model, seed, sandbox).
 
     Before training it checks the masks of every row: the end of the turn is learned, the prompt is not, no token is
     lost. A killed run resumes from its last checkpoint. masked_row.txt shows one row as the loss sees it.
 
-    A share of the pairs is held out (holdout_share). The weights with the lowest loss on them are saved: those of some
-    step, or the base model's if no step lowers it. The metrics and the last log line say which were kept.
+    A share of the pairs is held out (holdout_share). The weights with the best score on them are saved: those of some
+    step, or the base model's if no step improves it. The metrics and the last log line say which were kept. The score
+    is the loss, or, with validation executed, the share of sampled answers that pass their task's tests in the sandbox.
 
     With objective dpo it trains on preference pairs: a passing and a failing answer of the same task.
     """
@@ -66,8 +71,14 @@ def main(
     card = read_card(base)
     seed = params.seed if settings.seed is None else settings.seed
     checkpoints = checkpoint_folder(cache or cache_folder(), card, pairs, settings, seed)
-    with stage_run(NAME, metrics) as run:
-        result = finetune_model(base, pairs, settings, seed=seed, destination=out, checkpoints=checkpoints)
+    # The sandbox opens at the first answer: without executed validation, never.
+    with stage_run(NAME, metrics) as run, CodeReward(sandbox_settings(params.sandbox), mode="strict") as judge:
+        validation = (
+            _executed_validation(examples, judge, settings, seed) if settings.validation == "executed" else None
+        )
+        result = finetune_model(
+            base, pairs, settings, seed=seed, destination=out, checkpoints=checkpoints, validation=validation
+        )
         with replaced_folder(data) as folder:
             write_text(folder / "loss.csv", _csv(LossPoint, result.curve))
             write_text(folder / "scores.csv", _csv(ScorePoint, result.scores))
@@ -80,6 +91,12 @@ def main(
         if is_dpo:
             run.record(rewards=_rewards(result))
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _executed_validation(examples: Path, judge: CodeReward, settings: FinetuneModel, seed: int) -> Validation:
+    """Makes a scorer that runs answers to held-out tasks with the tests of their examples."""
+    suites = suites_by_task(read_rows(examples, Example))
+    return lambda held_out: pass_rate_scorer(held_out, suites, judge, settings, seed)
 
 
 def _rewards(result: TrainingResult) -> dict[str, dict[str, float]]:
@@ -114,6 +131,7 @@ def _record(run: StageRun, result: TrainingResult, *, rows_in: int) -> None:
         num_holdout=result.num_holdout,
         kept=result.kept,
         score=result.score_name,
+        score_counts=result.score_counts,
         score_base=result.score_at(0),
         score_last=result.score_at(result.num_steps),
         score_kept=result.score_at(result.kept_step),

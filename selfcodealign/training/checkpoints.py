@@ -18,6 +18,7 @@ UNRELATED_TO_LOSS = frozenset(
     {"min_examples", "eval_steps", "micro_batch_size", "gradient_checkpointing", "save_steps", "save_dtype"}
 )
 OF_PREFERENCES = frozenset({"dpo_beta", "dpo_nll_weight"})
+OF_VALIDATION = frozenset({"validation_samples", "validation_max_new_tokens"})
 
 
 def checkpoint_folder(
@@ -39,7 +40,11 @@ def checkpoint_folder(
         settings: all settings of the training; those of `UNRELATED_TO_LOSS` are not in the digest.
         seed: the training seed; it replaces the one of the settings, which may be null.
     """
-    unrelated = UNRELATED_TO_LOSS | (OF_PREFERENCES if settings.objective == "sft" else frozenset())
+    unrelated = UNRELATED_TO_LOSS
+    if settings.objective != "dpo":
+        unrelated |= OF_PREFERENCES
+    if settings.validation == "loss":
+        unrelated |= OF_VALIDATION
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "trl")]
     deciding = {
         **settings.model_dump(exclude={*unrelated, "seed"}),

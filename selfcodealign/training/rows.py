@@ -164,10 +164,22 @@ def _tokenise(
     return "", "", row
 
 
+def prompt_text(messages: list[dict[str, str]], answer: str, tokenizer: Any) -> str:
+    """The prompt of an answer: the chat template's, with the opening where the answer begins with it.
+
+    Generation and evaluation prefill the opening too, so it is never a target.
+
+    Args:
+        messages: the conversation before the answer.
+        answer: the answer that is trained on, or one of the same form.
+        tokenizer: a transformers tokenizer with a chat template.
+    """
+    prompt = str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+    return prompt + OPENING if answer.startswith(OPENING) else prompt
+
+
 def _prompt_and_answer(messages: list[dict[str, str]], tokenizer: Any, end_token: int) -> tuple[list[int], list[int]]:
-    prompt = str(tokenizer.apply_chat_template(messages[:-1], add_generation_prompt=True, tokenize=False))
-    if messages[-1]["content"].startswith(OPENING):
-        prompt += OPENING  # prefilled in generation and evaluation, so it is not a target
+    prompt = prompt_text(messages[:-1], messages[-1]["content"], tokenizer)
     whole = str(tokenizer.apply_chat_template(messages, tokenize=False))
     if not whole.startswith(prompt):
         raise InputError(
