@@ -154,6 +154,8 @@ def _trained_pairs(inputs: ReportInputs, values: Mapping[str, Any]) -> str:
     num_trained = facts.figure(values, "num_train") or facts.figure(values, "rows_out")
     if not num_trained:
         return ""
+    if values.get("objective") == "grpo":
+        return f" {whole(num_trained)} tasks, with sampled answers that the sandbox rewards."
     if values.get("objective") != "dpo":
         return f" {whole(num_trained)} pairs."
     sentence = f" {whole(num_trained)} pairs of a passing and a failing answer."

@@ -13,6 +13,7 @@ from selfcodealign.models import quiet_transformers
 from selfcodealign.params import FinetuneModel
 from selfcodealign.training.checkpoints import last_whole_checkpoint
 from selfcodealign.training.curve import LossPoint, epoch_losses, loss_curve
+from selfcodealign.training.groups import check_some_varied, group_points
 from selfcodealign.training.objectives import Pairs
 from selfcodealign.training.plan import evaluation_steps
 from selfcodealign.training.result import TrainingResult
@@ -20,6 +21,7 @@ from selfcodealign.training.rewards import reward_points
 from selfcodealign.training.saving import WeightChange, library_versions, save_base, save_trained
 from selfcodealign.training.scoring import BestWeights, Scorer, score_history
 from selfcodealign.training.setup import Setup, Validation, set_up
+from selfcodealign.training.trainer import Reward
 
 HOLDOUT_LOSS = "holdout_loss"
 
@@ -36,11 +38,13 @@ def finetune_model(
     checkpoints: Path,
     scorer: Scorer | None = None,
     validation: Validation | None = None,
+    reward: Reward | None = None,
 ) -> TrainingResult:
     """Fine-tune a model on training pairs, with the loss on the answers only, and save the weights that score best.
 
     Objective `sft` imitates the answers of examples. Objective `dpo` raises the likelihood of the chosen answer of each
-    preference pair against the rejected one's, both relative to the base model.
+    preference pair against the rejected one's, both relative to the base model. Objective `grpo` samples answers to the
+    tasks of examples, and makes those more likely that have a higher reward than the others to their task.
 
     One process on one device: a GPU if there is one, else the CPU. A killed run resumes from its last whole checkpoint
     when it is called again with the same `checkpoints`; the caller removes that folder when all is done.
@@ -51,13 +55,14 @@ def finetune_model(
 
     Args:
         base: the model folder to start from, with its card.
-        pairs: what is trained on: `Example` rows for `settings.objective` sft, `Preference` rows for dpo.
+        pairs: what is trained on: `Example` rows for `settings.objective` sft and grpo, `Preference` rows for dpo.
         settings: hyper-parameters.
         seed: of the held-out pairs, data order, dropout and adapter initialization.
         destination: the model folder to make: safetensors, tokenizer with chat template, card, settings.
         checkpoints: folder for the checkpoints of exactly this training (`checkpoint_folder`).
         scorer: replaces the held-out loss.
         validation: makes the scorer from the held-out pairs instead, before the model is loaded.
+        reward: objective grpo: rewards sampled answers; TRL's signature, with the columns `tests` and `id`.
 
     Returns:
         Counts, losses, scores, which weights were saved, and one masked row for human readers.
@@ -68,7 +73,8 @@ def finetune_model(
 
     Source: SelfCodeAlign (arXiv 2410.24198), section 3 and appendix: completion-only loss, Adafactor, linear decay. The
     reference keeps the last weights; early stopping on held-out data is the published cure for small data sets. DPO:
-    Rafailov et al. 2023 (arXiv 2305.18290), with the likelihood term of Pang et al. 2024 (arXiv 2404.19733).
+    Rafailov et al. 2023 (arXiv 2305.18290), with the likelihood term of Pang et al. 2024 (arXiv 2404.19733). GRPO:
+    Shao et al. 2024 (arXiv 2402.03300), with the token-level loss of DAPO (arXiv 2503.14476), TRL's default.
     """
     if settings.objective == "dpo" and not pairs:
         raise InputError(
@@ -76,13 +82,16 @@ def finetune_model(
             " failing one; raise generate_responses.num_samples, or set objective: sft"
         )
     with quiet_transformers(), ExitStack() as stack:
-        setup = set_up(base, pairs, settings, seed, checkpoints, validation)
+        setup = set_up(base, pairs, settings, seed, checkpoints, validation, reward)
         trainer = setup.trainer
         scorer = scorer or setup.scorer or _holdout_loss(setup)
         best = _add_scoring(setup, scorer, settings.eval_steps, checkpoints) if scorer else None
         resume_from = last_whole_checkpoint(checkpoints)
         seconds = _train(trainer, resume_from, stack)
         kept_step = _restore_best(trainer, best)
+        groups = group_points(trainer.state.log_history)
+        if kept_step:
+            check_some_varied(groups)
         change = _save(setup, base, settings, seed, kept_step, destination)
     curve = loss_curve(trainer.state.log_history, trainer.steps_per_epoch)
     rewards = reward_points(trainer.state.log_history)
@@ -95,6 +104,7 @@ def finetune_model(
         curve=curve,
         epoch_losses=epoch_losses(curve, trainer.steps_per_epoch, num_pairs),
         rewards=rewards,
+        groups=groups,
         score_name=scorer.name if scorer else "",
         score_counts=dict(scorer.counts) if scorer else {},
         scores=score_history(trainer.state.log_history, scorer.name) if scorer else [],
@@ -116,8 +126,8 @@ def finetune_model(
 
 
 def _holdout_loss(setup: Setup) -> Scorer | None:
-    """The default scorer; None without held-out pairs."""
-    if not setup.held_out:
+    """The default scorer; None without held-out pairs, or for an objective without a loss on them."""
+    if not setup.held_out or setup.objective.holdout_loss is None:
         return None
     loss = setup.objective.holdout_loss(setup.trainer, setup.held_out)
     return Scorer(name=HOLDOUT_LOSS, score=lambda model, tokenizer: loss())

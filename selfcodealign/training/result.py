@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from selfcodealign.records import Dropped
 from selfcodealign.training.curve import LossPoint
+from selfcodealign.training.groups import GroupPoint
 from selfcodealign.training.rewards import RewardPoint
 from selfcodealign.training.saving import WeightChange
 from selfcodealign.training.scoring import ScorePoint
@@ -20,14 +21,15 @@ class TrainingResult:
         dropped: pairs that were neither, each with its reason.
         curve: one point per optimizer step, those before a restart included.
         epoch_losses: mean training loss of each epoch over its supervised tokens (dpo: over its pairs).
-        rewards: dpo: one point per optimizer step over its pairs, and one per score over the held-out pairs; sft: none.
+        rewards: dpo: one point per optimizer step over its pairs, and one per score over the held-out pairs; else none.
+        groups: grpo: one point per optimizer step over its sampled answers; else none.
         score_name: what the scores are, such as `holdout_loss`.
         score_counts: what the scores are counted over, such as tasks and answers; empty for a loss.
         scores: of the base model (step 0) and of the weights after some steps; empty if nothing was scored.
         kept_step: the step whose weights were saved; 0 if no weights scored better than the base model's, which were
             saved then.
         num_sequences: rows of the training set after packing.
-        num_supervised_tokens: tokens that the loss sees in one pass over the data.
+        num_supervised_tokens: tokens that the loss sees in one pass over the data; grpo: 0, its answers are sampled.
         num_steps: optimizer steps in all.
         steps_per_epoch: optimizer steps of one pass over the pairs.
         num_warmup: optimizer steps in which the learning rate rose.
@@ -45,6 +47,7 @@ class TrainingResult:
     curve: list[LossPoint]
     epoch_losses: list[float]
     rewards: list[RewardPoint]
+    groups: list[GroupPoint]
     score_name: str
     score_counts: dict[str, int]
     scores: list[ScorePoint]

@@ -13,7 +13,7 @@ from selfcodealign.records import Dropped
 from selfcodealign.training.holdout import split_holdout
 from selfcodealign.training.objectives import OBJECTIVES, Objective, Pairs
 from selfcodealign.training.scoring import Scorer
-from selfcodealign.training.trainer import Precision, choose_precision, load_model
+from selfcodealign.training.trainer import Precision, Reward, choose_precision, load_model
 
 Validation = Callable[[Pairs], Scorer]
 """Makes the scorer of a training from its held-out pairs."""
@@ -38,10 +38,20 @@ class Setup:
 
 
 def set_up(
-    base: Path, pairs: Pairs, settings: FinetuneModel, seed: int, checkpoints: Path, validation: Validation | None
+    base: Path,
+    pairs: Pairs,
+    settings: FinetuneModel,
+    seed: int,
+    checkpoints: Path,
+    validation: Validation | None,
+    reward: Reward | None,
 ) -> Setup:
     """Read, check and split the pairs, and load the model."""
     objective = OBJECTIVES[settings.objective]
+    if objective.is_rewarded and reward is None:
+        raise InputError(
+            f"finetune_model.objective {settings.objective} needs a reward, such as the sandbox's CodeReward"
+        )
     card = read_card(base)
     if card.context_length and settings.max_length > card.context_length:
         raise InputError(
@@ -49,14 +59,15 @@ def set_up(
             f" {card.name} can attend to; lower it"
         )
     tokenizer, end_token, template_added = _load_tokenizer(base)
-    usable, dropped = objective.tokenise(pairs, tokenizer, max_length=settings.max_length, end_token=end_token)
+    usable, dropped = objective.tokenise(pairs, tokenizer, max_length=settings.max_row_length, end_token=end_token)
     _check_enough(usable, dropped, settings.min_examples)
     rows, held_out = split_holdout(usable, pairs, settings.holdout_share, seed)
     scorer = validation(_pairs_of(held_out, pairs)) if validation else None
     precision = choose_precision(settings.method)
     model = load_model(base, settings, precision)
+    rewarded = {"reward": reward, "end_token": end_token} if objective.is_rewarded else {}
     trainer = objective.build_trainer(
-        model, tokenizer, rows, settings, precision=precision, seed=seed, folder=checkpoints
+        model, tokenizer, rows, settings, precision=precision, seed=seed, folder=checkpoints, **rewarded
     )
     return Setup(
         card=card,

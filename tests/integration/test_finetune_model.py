@@ -193,3 +193,36 @@ def test_too_few_held_out_tasks_with_tests_are_one_line(tmp_path: Path) -> None:
     errors = [line for line in done.stderr.splitlines() if not line.startswith("finetune_model: ")]
     assert (done.returncode, len(errors)) == (1, 1), done.stderr
     assert "1 held-out tasks have tests (9 more have none), fewer than 8; raise holdout_share" in errors[0]
+
+
+@pytest.mark.sandbox
+def test_the_stage_trains_on_rewards_of_the_sandbox(tmp_path: Path) -> None:
+    base = make_model_folder(tmp_path / "base")
+    write_rows(tmp_path / "examples.parquet", alike_examples(40), Example)
+    learned = run_stage(
+        tmp_path, base, learning_rate=1e-2, batch_size=4, micro_batch_size=4, epochs=5.0, holdout_share=0.0,
+        optimizer="adamw_torch", save_steps=100,
+    )  # fmt: skip
+    assert learned.returncode == 0, learned.stderr
+    (tmp_path / "aligned").rename(tmp_path / "start")  # it gives the right answer sometimes
+    done = run_stage(
+        tmp_path, tmp_path / "start", objective="grpo", learning_rate=3e-4, batch_size=8, micro_batch_size=16,
+        epochs=3.0, holdout_share=0.25, optimizer="adamw_torch", save_steps=100, grpo_samples=4,
+        grpo_max_new_tokens=20, validation="executed", validation_samples=2, validation_max_new_tokens=20,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    metrics = check_outputs(tmp_path)
+    assert (metrics["objective"], metrics["score"], metrics["num_train"], metrics["num_steps"]) == (
+        "grpo",
+        "pass_rate",
+        30,
+        12,
+    )
+    with (tmp_path / "data" / "rewards.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(1, 13))
+    assert any(0.0 < float(row["mean_reward"]) < 1.0 for row in rows)
+    assert any(float(row["share_groups_with_variance"]) > 0.0 for row in rows)
+    assert set(metrics["groups"]) == {"first_epoch", "last_epoch"}
+    assert metrics["groups"]["first_epoch"]["mean_completion_tokens"] <= 20
+    assert metrics["score_kept"] >= metrics["score_base"]
