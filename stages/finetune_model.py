@@ -13,18 +13,24 @@ import typer
 
 from selfcodealign.files import replaced_folder, write_text
 from selfcodealign.models import read_card
-from selfcodealign.params import load_params
+from selfcodealign.params import FinetuneModel, load_params
 from selfcodealign.records import Dropped, Example, Preference, read_rows, write_rows
+from selfcodealign.sandbox import CodeReward, sandbox_settings
 from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
 from selfcodealign.training import (
     DropReason,
+    GroupPoint,
     LossPoint,
     RewardPoint,
     ScorePoint,
     TrainingResult,
+    Validation,
     checkpoint_folder,
     finetune_model,
+    mean_groups,
     mean_rewards,
+    pass_rate_scorer,
+    suites_by_task,
 )
 
 NAME = "finetune_model"
@@ -33,9 +39,9 @@ NAME = "finetune_model"
 def main(
     params_path: Annotated[Path, typer.Option("--params", help="params file")] = Path("params.yaml"),
     base: Annotated[Path, typer.Option(help="model folder to start from")] = Path("models/base"),
-    examples: Annotated[Path, typer.Option(help="training pairs, for objective sft")] = Path(
-        "data/select_examples/examples.parquet"
-    ),
+    examples: Annotated[
+        Path, typer.Option(help="training pairs, for sft and grpo; their tests, for executed validation")
+    ] = Path("data/select_examples/examples.parquet"),
     preferences: Annotated[Path, typer.Option(help="preference pairs, for objective dpo")] = Path(
         "data/select_examples/preferences.parquet"
     ),
@@ -44,20 +50,22 @@ def main(
     ),
     data: Annotated[
         Path,
-        typer.Option(help="folder for loss.csv, scores.csv, rewards.csv (dpo), masked_row.txt and dropped.parquet"),
+        typer.Option(help="folder for loss.csv, scores.csv, rewards.csv (dpo, grpo), masked_row.txt, dropped.parquet"),
     ] = Path("data/finetune_model"),
     metrics: Annotated[Path, typer.Option(help="metrics of the stage")] = Path("metrics/finetune_model.json"),
     cache: Annotated[Path | None, typer.Option(help="folder for checkpoints; default: .cache")] = None,
 ) -> None:
-    """Fine-tune the model with TRL, loss on the answers only (params: finetune_model, seed).
+    """Fine-tune the model with TRL, loss on the answers only (params: finetune_model, seed, sandbox).
 
     Before training it checks the masks of every row: the end of the turn is learned, the prompt is not, no token is
     lost. A killed run resumes from its last checkpoint. masked_row.txt shows one row as the loss sees it.
 
-    A share of the pairs is held out (holdout_share). The weights with the lowest loss on them are saved: those of some
-    step, or the base model's if no step lowers it. The metrics and the last log line say which were kept.
+    A share of the pairs is held out (holdout_share). The weights with the best score on them are saved: those of some
+    step, or the base model's if no step improves it. The metrics and the last log line say which were kept. The score
+    is the loss, or, with validation executed, the share of sampled answers that pass their task's tests in the sandbox.
 
-    With objective dpo it trains on preference pairs: a passing and a failing answer of the same task.
+    With objective dpo it trains on preference pairs: a passing and a failing answer of the same task. With objective
+    grpo it samples answers to the tasks of the training pairs, and the sandbox rewards those that pass their tests.
     """
     params = load_params(params_path)
     settings = params.finetune_model
@@ -66,20 +74,42 @@ def main(
     card = read_card(base)
     seed = params.seed if settings.seed is None else settings.seed
     checkpoints = checkpoint_folder(cache or cache_folder(), card, pairs, settings, seed)
-    with stage_run(NAME, metrics) as run:
-        result = finetune_model(base, pairs, settings, seed=seed, destination=out, checkpoints=checkpoints)
+    # The sandbox opens at the first answer: without executed validation and grpo, never.
+    with stage_run(NAME, metrics) as run, CodeReward(sandbox_settings(params.sandbox), mode="share") as reward:
+        result = finetune_model(
+            base,
+            pairs,
+            settings,
+            seed=seed,
+            destination=out,
+            checkpoints=checkpoints,
+            validation=_executed_validation(examples, reward.in_mode("strict"), settings, seed),
+            reward=reward,
+        )
         with replaced_folder(data) as folder:
             write_text(folder / "loss.csv", _csv(LossPoint, result.curve))
             write_text(folder / "scores.csv", _csv(ScorePoint, result.scores))
             if is_dpo:
                 write_text(folder / "rewards.csv", _csv(RewardPoint, result.rewards))
+            if result.groups:
+                write_text(folder / "rewards.csv", _csv(GroupPoint, result.groups))
             write_text(folder / "masked_row.txt", result.masked_row + "\n")
             write_rows(folder / "dropped.parquet", result.dropped, Dropped)
         run.record(objective=settings.objective)
         _record(run, result, rows_in=len(pairs))
         if is_dpo:
             run.record(rewards=_rewards(result))
+        if result.groups:
+            run.record(groups=_groups(result))
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _executed_validation(examples: Path, judge: CodeReward, settings: FinetuneModel, seed: int) -> Validation | None:
+    """Makes a scorer that runs answers to held-out tasks with the tests of their examples; None for validation loss."""
+    if settings.validation == "loss":
+        return None
+    suites = suites_by_task(read_rows(examples, Example))
+    return lambda held_out: pass_rate_scorer(held_out, suites, judge, settings, seed)
 
 
 def _rewards(result: TrainingResult) -> dict[str, dict[str, float]]:
@@ -91,7 +121,13 @@ def _rewards(result: TrainingResult) -> dict[str, dict[str, float]]:
     }
 
 
-Point = LossPoint | ScorePoint | RewardPoint
+def _groups(result: TrainingResult) -> dict[str, dict[str, float]]:
+    """Rewards and lengths of the sampled answers at the start and at the end of the training."""
+    size = result.steps_per_epoch
+    return {"first_epoch": mean_groups(result.groups[:size]), "last_epoch": mean_groups(result.groups[-size:])}
+
+
+Point = LossPoint | ScorePoint | RewardPoint | GroupPoint
 
 
 def _csv(record: type[Point], points: Sequence[Point]) -> str:
@@ -114,6 +150,7 @@ def _record(run: StageRun, result: TrainingResult, *, rows_in: int) -> None:
         num_holdout=result.num_holdout,
         kept=result.kept,
         score=result.score_name,
+        score_counts=result.score_counts,
         score_base=result.score_at(0),
         score_last=result.score_at(result.num_steps),
         score_kept=result.score_at(result.kept_step),

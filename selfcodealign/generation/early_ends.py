@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from selfcodealign.generation.engine import Answer, EarlyEnd, FinishReason, Request
-from selfcodealign.generation.parsing import FENCE, PYTHON_LABELS, find_heading
+from selfcodealign.generation.parsing import find_heading
 from selfcodealign.opened_answers import code_end
+from selfcodealign.program_text import FENCE, PYTHON_LABELS
 
 # Characters that a run of one repeated text has at least, and how often the text is in it at least. A ruler of dashes
 # or a table of zeros stays below; a model that has lost the thread never stops.

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from selfcodealign.generation.engine import Answer
-from selfcodealign.program_text import as_program
+from selfcodealign.program_text import FENCE, as_program, closed_blocks
 
 MAX_CONCEPT_WORDS = 8
 MAX_CONCEPTS = 10
 MIN_INSTRUCTION_WORDS = 8
 
-FENCE = re.compile(r"^[ \t]*```[ \t]*([A-Za-z0-9_+-]*)[ \t]*$", re.MULTILINE)
 HEADING = re.compile(r"^#{1,4}[ \t]*Tests?:?[ \t]*$", re.MULTILINE | re.IGNORECASE)
 LIST_MARK = re.compile(r"^\s*(?:[-*]|\d+[.)])\s+")
-PYTHON_LABELS = frozenset({"python", "py", "python3", ""})
 
 
 class ParseReason(StrEnum):
@@ -159,16 +157,8 @@ def has_tests_heading(text: str) -> bool:
 
 def python_blocks(markdown: str) -> list[str] | Fault:
     """The contents of the fenced Python blocks (label python, py or none), in order; a fault if one is not closed."""
-    fences = list(FENCE.finditer(markdown))
-    if len(fences) % 2:
-        return Fault(ParseReason.OPEN_CODE_BLOCK)
-    pairs = zip(fences[::2], fences[1::2], strict=True)
-    blocks = [
-        markdown[opening.end() : closing.start()].strip("\n")
-        for opening, closing in pairs
-        if opening.group(1).lower() in PYTHON_LABELS
-    ]
-    return [block for block in blocks if block.strip()]
+    blocks = closed_blocks(markdown)
+    return Fault(ParseReason.OPEN_CODE_BLOCK) if blocks is None else blocks
 
 
 def _syntax_error(program: str) -> str:

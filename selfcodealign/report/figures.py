@@ -154,6 +154,8 @@ def _trained_pairs(inputs: ReportInputs, values: Mapping[str, Any]) -> str:
     num_trained = facts.figure(values, "num_train") or facts.figure(values, "rows_out")
     if not num_trained:
         return ""
+    if values.get("objective") == "grpo":
+        return f" {whole(num_trained)} tasks, with sampled answers that the sandbox rewards."
     if values.get("objective") != "dpo":
         return f" {whole(num_trained)} pairs."
     sentence = f" {whole(num_trained)} pairs of a passing and a failing answer."
@@ -169,9 +171,12 @@ def _kept_weights(values: Mapping[str, Any]) -> str:
     before, kept = facts.figure(values, "score_base"), facts.figure(values, "score_kept")
     if before is None or kept is None:
         return ""
+    is_rate = values.get("score") == "pass_rate"
+    name, verb = ("pass rate", "raised") if is_rate else ("loss", "lowered")
+    written = [percent(value) if is_rate else f"{value:.3f}" for value in (before, kept)]
     if values.get("kept") == "base":
-        return f" Kept: the base model, because no step lowered its held-out loss of {before:.3f}."
-    return f" Kept: {values.get('kept')}; held-out loss {before:.3f} before, {kept:.3f} after."
+        return f" Kept: the base model, because no step {verb} its held-out {name} of {written[0]}."
+    return f" Kept: {values.get('kept')}; held-out {name} {written[0]} before, {written[1]} after."
 
 
 def score_figure(scores: Sequence[Score]) -> Figure | None:

@@ -15,6 +15,7 @@ from selfcodealign.sandbox.image import image_tag
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled, verdict_key
 from selfcodealign.sandbox.platforms import NoPlatformError, remembered_platform, runsc_release
 from selfcodealign.sandbox.pool import Sandbox, open_sandbox
+from selfcodealign.sandbox.reward import CodeReward, RewardMode
 from selfcodealign.sandbox.settings import STATUS_MEANINGS, Limits, Program, RuntimeName, SandboxSettings, Status
 from selfcodealign.sandbox.stream import VerdictStream, open_stream
 from selfcodealign.sandbox.strength import (
@@ -29,11 +30,13 @@ from selfcodealign.sandbox.strength import (
 __all__ = [
     "MAX_ASSERTIONS",
     "STATUS_MEANINGS",
+    "CodeReward",
     "CodeUnderTest",
     "Docker",
     "Limits",
     "NoPlatformError",
     "Program",
+    "RewardMode",
     "RunCounts",
     "RuntimeName",
     "Sandbox",

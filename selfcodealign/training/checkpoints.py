@@ -18,6 +18,8 @@ UNRELATED_TO_LOSS = frozenset(
     {"min_examples", "eval_steps", "micro_batch_size", "gradient_checkpointing", "save_steps", "save_dtype"}
 )
 OF_PREFERENCES = frozenset({"dpo_beta", "dpo_nll_weight"})
+OF_GROUPS = frozenset({"grpo_samples", "grpo_temperature", "grpo_max_new_tokens", "grpo_beta"})
+OF_VALIDATION = frozenset({"validation_samples", "validation_max_new_tokens"})
 
 
 def checkpoint_folder(
@@ -39,22 +41,30 @@ def checkpoint_folder(
         settings: all settings of the training; those of `UNRELATED_TO_LOSS` are not in the digest.
         seed: the training seed; it replaces the one of the settings, which may be null.
     """
-    unrelated = UNRELATED_TO_LOSS | (OF_PREFERENCES if settings.objective == "sft" else frozenset())
+    unrelated = UNRELATED_TO_LOSS
+    if settings.objective != "dpo":
+        unrelated |= OF_PREFERENCES
+    if settings.objective != "grpo":
+        unrelated |= OF_GROUPS
+    if settings.validation == "loss":
+        unrelated |= OF_VALIDATION
     libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "trl")]
     deciding = {
         **settings.model_dump(exclude={*unrelated, "seed"}),
         "learning_rate": settings.peak_learning_rate,
         "max_grad_norm": max(settings.max_grad_norm or 0.0, 0.0),
     }
-    texts = json.dumps([_texts(pair) for pair in pairs])
+    is_executed = settings.objective == "grpo" or settings.validation == "executed"
+    texts = json.dumps([_texts(pair, has_tests=is_executed) for pair in pairs])
     fingerprint = row_id("checkpoints", card.sha256, texts, json.dumps(deciding), seed, *libraries)
     return cache / "checkpoints" / fingerprint
 
 
-def _texts(pair: Example | Preference) -> list[Any]:
+def _texts(pair: Example | Preference, *, has_tests: bool) -> list[Any]:
     if isinstance(pair, Preference):
         return [pair.id, pair.instruction, pair.chosen, pair.rejected]
-    return [pair.id, *([turn.role, turn.content] for turn in pair.messages)]
+    tests = [pair.tests] if has_tests else []
+    return [pair.id, *tests, *([turn.role, turn.content] for turn in pair.messages)]
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:

@@ -3,117 +3,29 @@
 import dataclasses
 import logging
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import InputError, SelfCodeAlignError
-from selfcodealign.models import (
-    ModelCard,
-    end_of_turn_token,
-    ensure_chat_template,
-    quiet_transformers,
-    read_card,
-)
+from selfcodealign.models import quiet_transformers
 from selfcodealign.params import FinetuneModel
-from selfcodealign.records import Dropped
 from selfcodealign.training.checkpoints import last_whole_checkpoint
 from selfcodealign.training.curve import LossPoint, epoch_losses, loss_curve
-from selfcodealign.training.holdout import split_holdout
-from selfcodealign.training.objectives import OBJECTIVES, Objective, Pairs
+from selfcodealign.training.groups import check_some_varied, group_points
+from selfcodealign.training.objectives import Pairs
 from selfcodealign.training.plan import evaluation_steps
-from selfcodealign.training.rewards import RewardPoint, reward_points
+from selfcodealign.training.result import TrainingResult
+from selfcodealign.training.rewards import reward_points
 from selfcodealign.training.saving import WeightChange, library_versions, save_base, save_trained
-from selfcodealign.training.scoring import BestWeights, ScorePoint, Scorer, score_history
-from selfcodealign.training.trainer import Precision, choose_precision, load_model
+from selfcodealign.training.scoring import BestWeights, Scorer, score_history
+from selfcodealign.training.setup import Setup, Validation, set_up
+from selfcodealign.training.trainer import Reward
 
 HOLDOUT_LOSS = "holdout_loss"
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingResult:
-    """What a training did.
-
-    Attributes:
-        num_examples: pairs trained on.
-        num_holdout: pairs held out.
-        dropped: pairs that were neither, each with its reason.
-        curve: one point per optimizer step, those before a restart included.
-        epoch_losses: mean training loss of each epoch over its supervised tokens (dpo: over its pairs).
-        rewards: dpo: one point per optimizer step over its pairs, and one per score over the held-out pairs; sft: none.
-        score_name: what the scores are, such as `holdout_loss`.
-        scores: of the base model (step 0) and of the weights after some steps; empty if nothing was scored.
-        kept_step: the step whose weights were saved; 0 if no weights scored better than the base model's, which were
-            saved then.
-        num_sequences: rows of the training set after packing.
-        num_supervised_tokens: tokens that the loss sees in one pass over the data.
-        num_steps: optimizer steps in all.
-        steps_per_epoch: optimizer steps of one pass over the pairs.
-        num_warmup: optimizer steps in which the learning rate rose.
-        resumed_from_step: the step of the checkpoint that this run resumed from; 0 if from none.
-        train_seconds: wall time of the steps of this run, scoring included.
-        tokens_per_second: prompt and answer tokens trained on per second in this run; 0 if no step was left to do.
-        masked_row: one row as text, what the loss sees between `<<` and `>>`.
-        change: shares of the saved weights that differ from the base model's.
-        precision: device and number formats.
-    """
-
-    num_examples: int
-    num_holdout: int
-    dropped: list[Dropped]
-    curve: list[LossPoint]
-    epoch_losses: list[float]
-    rewards: list[RewardPoint]
-    score_name: str
-    scores: list[ScorePoint]
-    kept_step: int
-    num_sequences: int
-    num_supervised_tokens: int
-    num_steps: int
-    steps_per_epoch: int
-    num_warmup: int
-    resumed_from_step: int
-    train_seconds: float
-    tokens_per_second: float
-    masked_row: str
-    change: WeightChange
-    precision: Precision
-
-    @property
-    def kept(self) -> str:
-        """Which weights were saved: `base` or `step N`."""
-        return f"step {self.kept_step}" if self.kept_step else "base"
-
-    @property
-    def outcome(self) -> str:
-        """Which weights were saved and why, in one line."""
-        if not self.scores:
-            return f"kept {self.kept}, the last one: nothing was held out to compare it with the base model"
-        before = f"{self.score_name} {self.score_at(0):.4f} of the base model"
-        if self.kept_step == 0:
-            return f"kept the base model: {before}, {self.score_at(self.num_steps):.4f} after the last step"
-        return (
-            f"kept {self.kept} of {self.num_steps}: {before}, {self.score_at(self.kept_step):.4f} of the kept weights"
-        )
-
-    @property
-    def last_epoch_rewards(self) -> list[RewardPoint]:
-        """The training pairs' rewards over the last pass; each pair's is of the step that read it."""
-        train = [point for point in self.rewards if point.split == "train"]
-        return [point for point in train if point.step > self.num_steps - self.steps_per_epoch]
-
-    def holdout_rewards_at(self, step: int) -> list[RewardPoint]:
-        """The held-out pairs' rewards after a step; empty if there are none."""
-        return [point for point in self.rewards if point.split == "holdout" and point.step == step]
-
-    def score_at(self, step: int) -> float | None:
-        """The score after a step; None if there is none."""
-        return next((point.score for point in self.scores if point.step == step), None)
 
 
 def finetune_model(
@@ -125,11 +37,14 @@ def finetune_model(
     destination: Path,
     checkpoints: Path,
     scorer: Scorer | None = None,
+    validation: Validation | None = None,
+    reward: Reward | None = None,
 ) -> TrainingResult:
     """Fine-tune a model on training pairs, with the loss on the answers only, and save the weights that score best.
 
     Objective `sft` imitates the answers of examples. Objective `dpo` raises the likelihood of the chosen answer of each
-    preference pair against the rejected one's, both relative to the base model.
+    preference pair against the rejected one's, both relative to the base model. Objective `grpo` samples answers to the
+    tasks of examples, and makes those more likely that have a higher reward than the others to their task.
 
     One process on one device: a GPU if there is one, else the CPU. A killed run resumes from its last whole checkpoint
     when it is called again with the same `checkpoints`; the caller removes that folder when all is done.
@@ -140,12 +55,14 @@ def finetune_model(
 
     Args:
         base: the model folder to start from, with its card.
-        pairs: what is trained on: `Example` rows for `settings.objective` sft, `Preference` rows for dpo.
+        pairs: what is trained on: `Example` rows for `settings.objective` sft and grpo, `Preference` rows for dpo.
         settings: hyper-parameters.
         seed: of the held-out pairs, data order, dropout and adapter initialization.
         destination: the model folder to make: safetensors, tokenizer with chat template, card, settings.
         checkpoints: folder for the checkpoints of exactly this training (`checkpoint_folder`).
         scorer: replaces the held-out loss.
+        validation: makes the scorer from the held-out pairs instead, before the model is loaded.
+        reward: objective grpo: rewards sampled answers; TRL's signature, with the columns `tests` and `id`.
 
     Returns:
         Counts, losses, scores, which weights were saved, and one masked row for human readers.
@@ -156,7 +73,8 @@ def finetune_model(
 
     Source: SelfCodeAlign (arXiv 2410.24198), section 3 and appendix: completion-only loss, Adafactor, linear decay. The
     reference keeps the last weights; early stopping on held-out data is the published cure for small data sets. DPO:
-    Rafailov et al. 2023 (arXiv 2305.18290), with the likelihood term of Pang et al. 2024 (arXiv 2404.19733).
+    Rafailov et al. 2023 (arXiv 2305.18290), with the likelihood term of Pang et al. 2024 (arXiv 2404.19733). GRPO:
+    Shao et al. 2024 (arXiv 2402.03300), with the token-level loss of DAPO (arXiv 2503.14476), TRL's default.
     """
     if settings.objective == "dpo" and not pairs:
         raise InputError(
@@ -164,13 +82,16 @@ def finetune_model(
             " failing one; raise generate_responses.num_samples, or set objective: sft"
         )
     with quiet_transformers(), ExitStack() as stack:
-        setup = _set_up(base, pairs, settings, seed, checkpoints)
+        setup = set_up(base, pairs, settings, seed, checkpoints, validation, reward)
         trainer = setup.trainer
-        scorer = scorer or _holdout_loss(setup)
+        scorer = scorer or setup.scorer or _holdout_loss(setup)
         best = _add_scoring(setup, scorer, settings.eval_steps, checkpoints) if scorer else None
         resume_from = last_whole_checkpoint(checkpoints)
         seconds = _train(trainer, resume_from, stack)
         kept_step = _restore_best(trainer, best)
+        groups = group_points(trainer.state.log_history)
+        if kept_step:
+            check_some_varied(groups)
         change = _save(setup, base, settings, seed, kept_step, destination)
     curve = loss_curve(trainer.state.log_history, trainer.steps_per_epoch)
     rewards = reward_points(trainer.state.log_history)
@@ -183,7 +104,9 @@ def finetune_model(
         curve=curve,
         epoch_losses=epoch_losses(curve, trainer.steps_per_epoch, num_pairs),
         rewards=rewards,
+        groups=groups,
         score_name=scorer.name if scorer else "",
+        score_counts=dict(scorer.counts) if scorer else {},
         scores=score_history(trainer.state.log_history, scorer.name) if scorer else [],
         kept_step=kept_step,
         num_sequences=len(trainer.train_dataset),
@@ -202,65 +125,15 @@ def finetune_model(
     return result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Setup:
-    """A training that is ready to start."""
-
-    card: ModelCard
-    tokenizer: Any
-    end_token: int
-    template_added: bool
-    objective: Objective
-    rows: list[Any]
-    held_out: list[Any]
-    dropped: list[Dropped]
-    precision: Precision
-    trainer: Any
-    masked_row: str
-
-
-def _set_up(base: Path, pairs: Pairs, settings: FinetuneModel, seed: int, checkpoints: Path) -> _Setup:
-    """Read, check and split the pairs, and load the model."""
-    objective = OBJECTIVES[settings.objective]
-    card = read_card(base)
-    if card.context_length and settings.max_length > card.context_length:
-        raise InputError(
-            f"finetune_model.max_length = {settings.max_length} is over the {card.context_length} tokens that"
-            f" {card.name} can attend to; lower it"
-        )
-    tokenizer, end_token, template_added = _load_tokenizer(base)
-    usable, dropped = objective.tokenise(pairs, tokenizer, max_length=settings.max_length, end_token=end_token)
-    _check_enough(usable, dropped, settings.min_examples)
-    rows, held_out = split_holdout(usable, pairs, settings.holdout_share, seed)
-    precision = choose_precision(settings.method)
-    model = load_model(base, settings, precision)
-    trainer = objective.build_trainer(
-        model, tokenizer, rows, settings, precision=precision, seed=seed, folder=checkpoints
-    )
-    return _Setup(
-        card=card,
-        tokenizer=tokenizer,
-        end_token=end_token,
-        template_added=template_added,
-        objective=objective,
-        rows=rows,
-        held_out=held_out,
-        dropped=dropped,
-        precision=precision,
-        trainer=trainer,
-        masked_row=objective.check(trainer, rows, tokenizer, end_token),
-    )
-
-
-def _holdout_loss(setup: _Setup) -> Scorer | None:
-    """The default scorer; None without held-out pairs."""
-    if not setup.held_out:
+def _holdout_loss(setup: Setup) -> Scorer | None:
+    """The default scorer; None without held-out pairs, or for an objective without a loss on them."""
+    if not setup.held_out or setup.objective.holdout_loss is None:
         return None
     loss = setup.objective.holdout_loss(setup.trainer, setup.held_out)
     return Scorer(name=HOLDOUT_LOSS, score=lambda model, tokenizer: loss())
 
 
-def _add_scoring(setup: _Setup, scorer: Scorer, eval_steps: int | None, checkpoints: Path) -> BestWeights:
+def _add_scoring(setup: Setup, scorer: Scorer, eval_steps: int | None, checkpoints: Path) -> BestWeights:
     from selfcodealign.training.callback import ScoringCallback
 
     trainer = setup.trainer
@@ -281,7 +154,7 @@ def _restore_best(trainer: Any, best: BestWeights | None) -> int:
 
 
 def _save(
-    setup: _Setup, base: Path, settings: FinetuneModel, seed: int, kept_step: int, destination: Path
+    setup: Setup, base: Path, settings: FinetuneModel, seed: int, kept_step: int, destination: Path
 ) -> WeightChange:
     resolved = _resolved(setup, settings, seed, kept_step)
     if kept_step == 0:
@@ -295,27 +168,6 @@ def _save(
         dtype=settings.save_dtype,
         end_token=setup.end_token,
         destination=destination,
-    )
-
-
-def _load_tokenizer(base: Path) -> tuple[Any, int, bool]:
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    template_added = ensure_chat_template(tokenizer)
-    return tokenizer, end_of_turn_token(tokenizer), template_added
-
-
-def _check_enough(rows: Sequence[Any], dropped: Sequence[Dropped], min_examples: int) -> None:
-    if len(rows) >= min_examples:
-        return
-    counts = Counter(row.reason for row in dropped)
-    reasons = "".join(f"; {count} {reason}" for reason, count in sorted(counts.items()))
-    raise InputError(
-        f"{len(rows)} usable training pairs (of {len(rows) + len(dropped)}{reasons}) are fewer than"
-        f" finetune_model.min_examples = {min_examples}; take more seeds (filter_seeds.max_seeds) or samples"
-        " (generate_responses.num_samples), or for objective dpo the pairs of an earlier run"
-        " (select_examples.shipped_pairs)"
     )
 
 
@@ -354,7 +206,7 @@ def _tokens_since(curve: Sequence[LossPoint], step: int) -> int:
     return (curve[-1].tokens if curve else 0) - before
 
 
-def _resolved(setup: _Setup, settings: FinetuneModel, seed: int, kept_step: int) -> dict[str, Any]:
+def _resolved(setup: Setup, settings: FinetuneModel, seed: int, kept_step: int) -> dict[str, Any]:
     """Everything that was set or chosen, as it goes into `training_settings.json`."""
     trainer = setup.trainer
     return {

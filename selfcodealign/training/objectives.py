@@ -8,7 +8,8 @@ from selfcodealign.errors import InputError
 from selfcodealign.records import Dropped, Example, Preference
 from selfcodealign.training.preflight import check_prepared_rows
 from selfcodealign.training.rows import IGNORED, PreferenceRow, TokenRow, tokenise_examples, tokenise_preferences
-from selfcodealign.training.trainer import build_preference_trainer, build_trainer
+from selfcodealign.training.task_rows import TaskRow, tasks_of_examples
+from selfcodealign.training.trainer import build_group_trainer, build_preference_trainer, build_trainer
 
 Pairs = Sequence[Example] | Sequence[Preference]
 
@@ -24,14 +25,16 @@ class Objective:
         check: checks what the loss will see. Arguments: trainer, rows, tokenizer, end-of-turn token. Returns a row as
             text, with the part that the loss sees between `<<` and `>>`.
         holdout_loss: takes the trainer and held-out rows before training, and returns the function that computes their
-            loss with the weights of the moment.
+            loss with the weights of the moment; None: the objective has no loss on given answers.
+        is_rewarded: it samples answers and needs a reward; its `build_trainer` also takes `reward` and `end_token`.
     """
 
     kind: type[Example] | type[Preference]
     to_rows: Callable[..., tuple[list[Any], list[Dropped]]]
     build_trainer: Callable[..., Any]
     check: Callable[[Any, Sequence[Any], Any, int], str]
-    holdout_loss: Callable[[Any, Sequence[Any]], Callable[[], float]]
+    holdout_loss: Callable[[Any, Sequence[Any]], Callable[[], float]] | None
+    is_rewarded: bool = False
 
     def tokenise(
         self, pairs: Pairs, tokenizer: Any, *, max_length: int, end_token: int
@@ -84,6 +87,11 @@ def _preference_loss(trainer: Any, held_out: Sequence[PreferenceRow]) -> Callabl
     return loss_now
 
 
+def _check_tasks(trainer: Any, rows: Sequence[TaskRow], tokenizer: Any, end_token: int) -> str:
+    """Shows a prompt as the model gets it; its answer is sampled, so there is no mask to check."""
+    return f"{rows[0].prompt}<<{trainer.num_generations} sampled answers>>"
+
+
 def _side(batch: dict[str, Any], side: int) -> dict[str, Any]:
     """One side of a collated pair, without padding, with the labels that the loss sees."""
     is_token = batch["attention_mask"][side].bool()
@@ -95,4 +103,5 @@ def _side(batch: dict[str, Any], side: int) -> dict[str, Any]:
 OBJECTIVES = {
     "sft": Objective(Example, tokenise_examples, build_trainer, _check_examples, _example_loss),
     "dpo": Objective(Preference, tokenise_preferences, build_preference_trainer, _check_preferences, _preference_loss),
+    "grpo": Objective(Example, tasks_of_examples, build_group_trainer, _check_tasks, None, is_rewarded=True),
 }

@@ -19,6 +19,8 @@ class DropReason(StrEnum):
     EMPTY_RESPONSE = "empty_response"
     NOT_A_CHAT = "not_a_chat"
     SPECIAL_TOKEN_IN_TEXT = "special_token_in_text"  # noqa: S105 - a reason, no password
+    NO_TESTS = "no_tests"
+    SAME_TASK = "same_task"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +154,8 @@ def _tokenise(
     if not messages[-1]["content"].strip():
         return DropReason.EMPTY_RESPONSE, "", None
     for message in messages:
-        found = special.intersection(tokenizer(message["content"], add_special_tokens=False)["input_ids"])
-        if found:  # it would end the turn in the middle of the text, or start another one
-            token = tokenizer.convert_ids_to_tokens(min(found))
+        token = special_token_in(message["content"], tokenizer, special)
+        if token:
             return DropReason.SPECIAL_TOKEN_IN_TEXT, f"{token} in the {message['role']}'s text", None
     prompt_ids, answer_ids = _prompt_and_answer(messages, tokenizer, end_token)
     length = len(prompt_ids) + len(answer_ids)
@@ -164,10 +165,34 @@ def _tokenise(
     return "", "", row
 
 
+def special_token_in(text: str, tokenizer: Any, special: set[int]) -> str:
+    """A special token in a text, which would end the turn in the middle or start another one; empty if there is none.
+
+    Args:
+        text: of one turn.
+        tokenizer: a transformers tokenizer.
+        special: ids of special tokens.
+    """
+    found = special.intersection(tokenizer(text, add_special_tokens=False)["input_ids"])
+    return str(tokenizer.convert_ids_to_tokens(min(found))) if found else ""
+
+
+def prompt_text(messages: list[dict[str, str]], answer: str, tokenizer: Any) -> str:
+    """The prompt of an answer: the chat template's, with the opening where the answer begins with it.
+
+    Generation and evaluation prefill the opening too, so it is never a target.
+
+    Args:
+        messages: the conversation before the answer.
+        answer: the answer that is trained on, or one of the same form.
+        tokenizer: a transformers tokenizer with a chat template.
+    """
+    prompt = str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+    return prompt + OPENING if answer.startswith(OPENING) else prompt
+
+
 def _prompt_and_answer(messages: list[dict[str, str]], tokenizer: Any, end_token: int) -> tuple[list[int], list[int]]:
-    prompt = str(tokenizer.apply_chat_template(messages[:-1], add_generation_prompt=True, tokenize=False))
-    if messages[-1]["content"].startswith(OPENING):
-        prompt += OPENING  # prefilled in generation and evaluation, so it is not a target
+    prompt = prompt_text(messages[:-1], messages[-1]["content"], tokenizer)
     whole = str(tokenizer.apply_chat_template(messages, tokenize=False))
     if not whole.startswith(prompt):
         raise InputError(

@@ -1,8 +1,8 @@
 """Which weights of a training are kept: those with the best score on what was held out, or the base model's."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,20 @@ SCORE_NAME = "score.json"
 class Scorer:
     """What decides which weights are kept.
 
-    The default is the held-out loss. A scorer that runs the model's answers in the sandbox takes its place by being
-    passed to `finetune_model`.
+    The default is the held-out loss. `validation.pass_rate_scorer` runs the model's answers in the sandbox instead.
 
     Attributes:
         name: of the score in metrics and logs, such as `holdout_loss`.
         score: takes the model in evaluation mode, in the precision of its trained weights, and its tokenizer; called
             before training and after some steps.
         higher_is_better: whether a higher score is better, as for a pass rate.
+        counts: what the score is counted over, by name, for the metrics.
     """
 
     name: str
     score: Callable[[Any, Any], float]
     higher_is_better: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     def is_better(self, score: float, than: float) -> bool:
         """Whether a score is strictly better than another; NaN never is."""

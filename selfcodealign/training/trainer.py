@@ -1,7 +1,9 @@
 """From our settings to TRL's: precision, hyper-parameters, adapters, the trainer itself."""
 
 import logging
-from collections.abc import Sequence
+import os
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +12,10 @@ from selfcodealign.errors import InputError
 from selfcodealign.params import FinetuneModel
 from selfcodealign.training.plan import plan_steps, steps_per_epoch, warmup_steps
 from selfcodealign.training.rows import PreferenceRow, TokenRow
+from selfcodealign.training.task_rows import TaskRow
+
+Reward = Callable[..., list[float | None]]
+"""TRL's reward function: `prompts`, `completions` and the columns of the data set in, one reward per completion out."""
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +107,9 @@ def build_trainer(
     from selfcodealign.training.step_trainer import StepTrainer
 
     config = SFTConfig(
-        **_common_arguments(settings, precision=precision, seed=seed, folder=folder), packing=settings.packing
+        **_common_arguments(settings, precision=precision, seed=seed, folder=folder),
+        max_length=settings.max_length,
+        packing=settings.packing,
     )
     use_one_gpu(config)
     trainer: Any = StepTrainer(
@@ -134,6 +142,7 @@ def build_preference_trainer(
 
     config = DPOConfig(
         **_common_arguments(settings, precision=precision, seed=seed, folder=folder),
+        max_length=settings.max_length,
         beta=settings.dpo_beta,
         precompute_ref_log_probs=True,  # no second model in memory
         disable_dropout=False,  # it is set on the model already, 0 by default
@@ -148,6 +157,55 @@ def build_preference_trainer(
     )
     _planned(trainer, settings, precision=precision, seed=seed).take_reference(settings.dpo_nll_weight)
     return trainer
+
+
+def build_group_trainer(
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[TaskRow],
+    settings: FinetuneModel,
+    *,
+    precision: Precision,
+    seed: int,
+    folder: Path,
+    reward: Reward,
+    end_token: int,
+) -> Any:
+    """TRL's trainer for GRPO over our tasks; the loss and the scaling of the rewards are its defaults.
+
+    The arguments are those of `build_trainer`, and `reward`, of an answer, from 0 to 1, which gets the columns `tests`
+    and `id`; and `end_token`, the id of the token that ends a turn.
+    """
+    from datasets import Dataset
+
+    with warnings.catch_warnings():
+        # TRL imports vLLM, which is not used here, and warns about versions that it was not tested with.
+        warnings.simplefilter("ignore", UserWarning)
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        from trl.trainer.grpo_config import GRPOConfig
+
+        from selfcodealign.training.group_trainer import GroupTrainer
+
+    arguments = _common_arguments(settings, precision=precision, seed=seed, folder=folder)
+    arguments["per_device_train_batch_size"] *= settings.grpo_samples  # TRL counts answers, we count tasks
+    config = GRPOConfig(
+        **arguments,
+        num_generations=settings.grpo_samples,
+        max_completion_length=settings.grpo_max_new_tokens,
+        temperature=settings.grpo_temperature,
+        beta=settings.grpo_beta,
+    )
+    use_one_gpu(config)
+    trainer: Any = GroupTrainer(
+        model=model,
+        reward_funcs=reward,
+        args=config,
+        train_dataset=Dataset.from_list([{"id": row.id, "prompt": row.prompt, "tests": row.tests} for row in rows]),
+        processing_class=tokenizer,
+        peft_config=_adapters(settings),
+    )
+    trainer.end_token = end_token
+    return _planned(trainer, settings, precision=precision, seed=seed)
 
 
 def _token_dataset(rows: list[dict[str, list[int]]]) -> Any:
@@ -183,7 +241,6 @@ def _common_arguments(settings: FinetuneModel, *, precision: Precision, seed: in
         learning_rate=settings.peak_learning_rate,
         optim=settings.optimizer,
         max_grad_norm=max(settings.max_grad_norm or 0.0, 0.0),
-        max_length=settings.max_length,
         gradient_checkpointing=settings.gradient_checkpointing,
         use_cpu=precision.device == "cpu",
         bf16=False,  # PlannedSteps casts by itself

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from selfcodealign.models import import_model
+from selfcodealign.opened_answers import whole_answer
 from selfcodealign.params import ImportModel
 from selfcodealign.records import Dropped, Example, Preference, read_rows, write_rows
 
@@ -156,3 +158,71 @@ def test_the_packaged_model_is_trained_for_two_steps_and_loads(tmp_path: Path) -
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "aligned")
     assert model.dtype == torch.float32
     assert tokenizer.convert_tokens_to_ids("<|im_end|>") in model.generation_config.eos_token_id
+
+
+def alike_examples(count: int) -> list[Example]:
+    """Tasks with one right answer, which a model of two layers learns by heart."""
+    return [
+        replace(make_example(f"Make {n}.", whole_answer("f = abs")), tests="assert f(-1) == 1\nassert f(4) == 4\n")
+        for n in range(count)
+    ]
+
+
+@pytest.mark.sandbox
+def test_executed_validation_keeps_the_weights_whose_answers_pass(tmp_path: Path) -> None:
+    base = make_model_folder(tmp_path / "base")
+    write_rows(tmp_path / "examples.parquet", alike_examples(40), Example)
+    done = run_stage(
+        tmp_path, base, learning_rate=1e-2, batch_size=4, micro_batch_size=4, epochs=10.0, holdout_share=0.25,
+        eval_steps=40, optimizer="adamw_torch", save_steps=100, validation="executed", validation_samples=2,
+        validation_max_new_tokens=20,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    metrics = check_outputs(tmp_path)
+    assert (metrics["score"], metrics["score_base"]) == ("pass_rate", 0.0)
+    assert metrics["score_counts"] == {"tasks": 10, "tasks_without_tests": 0, "samples_per_task": 2}
+    assert metrics["score_kept"] > 0.5
+    assert f"finetune_model: kept {metrics['kept']} of 80: pass_rate 0.0000 of the base model" in done.stderr
+
+
+def test_too_few_held_out_tasks_with_tests_are_one_line(tmp_path: Path) -> None:
+    base = make_model_folder(tmp_path / "base")
+    write_rows(tmp_path / "preferences.parquet", make_preferences(20), Preference)
+    write_rows(tmp_path / "examples.parquet", make_examples(3), Example)
+    done = run_stage(tmp_path, base, objective="dpo", holdout_share=0.5, validation="executed")
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("finetune_model: ")]
+    assert (done.returncode, len(errors)) == (1, 1), done.stderr
+    assert "1 held-out tasks have tests (9 more have none), fewer than 8; raise holdout_share" in errors[0]
+
+
+@pytest.mark.sandbox
+def test_the_stage_trains_on_rewards_of_the_sandbox(tmp_path: Path) -> None:
+    base = make_model_folder(tmp_path / "base")
+    write_rows(tmp_path / "examples.parquet", alike_examples(40), Example)
+    learned = run_stage(
+        tmp_path, base, learning_rate=1e-2, batch_size=4, micro_batch_size=4, epochs=5.0, holdout_share=0.0,
+        optimizer="adamw_torch", save_steps=100,
+    )  # fmt: skip
+    assert learned.returncode == 0, learned.stderr
+    (tmp_path / "aligned").rename(tmp_path / "start")  # it gives the right answer sometimes
+    done = run_stage(
+        tmp_path, tmp_path / "start", objective="grpo", learning_rate=3e-4, batch_size=8, micro_batch_size=16,
+        epochs=3.0, holdout_share=0.25, optimizer="adamw_torch", save_steps=100, grpo_samples=4,
+        grpo_max_new_tokens=20, validation="executed", validation_samples=2, validation_max_new_tokens=20,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    metrics = check_outputs(tmp_path)
+    assert (metrics["objective"], metrics["score"], metrics["num_train"], metrics["num_steps"]) == (
+        "grpo",
+        "pass_rate",
+        30,
+        12,
+    )
+    with (tmp_path / "data" / "rewards.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(1, 13))
+    assert any(0.0 < float(row["mean_reward"]) < 1.0 for row in rows)
+    assert any(float(row["share_groups_with_variance"]) > 0.0 for row in rows)
+    assert set(metrics["groups"]) == {"first_epoch", "last_epoch"}
+    assert metrics["groups"]["first_epoch"]["mean_completion_tokens"] <= 20
+    assert metrics["score_kept"] >= metrics["score_base"]

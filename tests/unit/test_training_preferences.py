@@ -413,7 +413,7 @@ def test_checkpoints_of_preferences_depend_on_their_settings_and_those_of_exampl
 def test_each_objective_and_method_has_its_own_rate() -> None:
     for objective, rates in LEARNING_RATES.items():
         for method, rate in rates.items():
-            settings = make_settings(objective=objective, method=method, learning_rate=None)
+            settings = make_settings(objective=objective, method=method, learning_rate=None, holdout_share=0.0)
             assert settings.peak_learning_rate == rate
     assert LEARNING_RATES["dpo"] == {"full": 1e-6, "lora": 5e-6}
 

@@ -144,5 +144,6 @@ def make_settings(**changes: Any) -> FinetuneModel:
         "max_length": 200,
         "packing": False,
         "save_steps": 2,
+        "grpo_max_new_tokens": 20,
     }
     return FinetuneModel(**{**values, **changes})
