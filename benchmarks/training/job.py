@@ -116,8 +116,11 @@ def make_job(
     """Read the rows of a training.
 
     Raises:
-        InputError: as `load_tokenizer` and `load_workload`; the peer for preferences pads to the longest only.
+        InputError: as `load_tokenizer` and `load_workload`; there is no peer for grpo; the peer for preferences pads to
+            the longest only.
     """
+    if settings.objective == "grpo":
+        raise InputError("objective grpo generates most of the time and has no peer here; use sft or dpo")
     if settings.objective == "dpo" and padding == "max_length":
         raise InputError("--pad max_length works with --objective sft only: TRL's collator pads to the longest")
     tokenizer = load_tokenizer(model)

@@ -202,7 +202,7 @@ def build_group_trainer(
         args=config,
         train_dataset=Dataset.from_list([{"id": row.id, "prompt": row.prompt, "tests": row.tests} for row in rows]),
         processing_class=tokenizer,
-        peft_config=_adapters(settings),
+        peft_config=lora_adapters(settings),
     )
     trainer.end_token = end_token
     return _planned(trainer, settings, precision=precision, seed=seed)
