@@ -92,9 +92,12 @@ def open_page(chromium: Any, page: Path, *, width: int = 1280, scheme: str = "li
     chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+    chromium.get("about:blank")  # so that the page is a new document, whatever the last test did to it
     for log in ("browser", "performance"):
         chromium.get_log(log)
     chromium.get(page.as_uri())
+    # Chromium drops keys and clicks that come before the first frame of a page.
+    chromium.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
 
 
 def visible_charts(chromium: Any) -> list[dict[str, float]]:
@@ -342,11 +345,11 @@ def test_solutions_are_side_by_side_where_there_is_room(
     assert max(right for _, right in sides) <= page <= width
 
 
-def test_without_its_script_the_page_shows_every_changed_task(chromium: Any, report: Path) -> None:
-    chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
-    try:
-        open_page(chromium, report)
-    finally:
-        chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-    assert len(shown_tasks(chromium)) == report.read_text().count('class="pair change"') > 0
+def test_without_its_script_the_page_shows_every_changed_task(chromium: Any, report: Path, tmp_path: Path) -> None:
+    text = report.read_text()
+    assert text.count("sha256-") == 1
+    page = tmp_path / "report.html"
+    page.write_text(text.replace("sha256-", "sha256-0"))  # its policy refuses the script
+    open_page(chromium, page)
+    assert len(shown_tasks(chromium)) == text.count('class="pair change"') > 0
     assert not chromium.execute_script("return document.getElementById('change-filters').checkVisibility()")
