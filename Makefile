@@ -61,7 +61,7 @@ bench-journal: setup ## How soon a run resumes over a million finished answers (
 bench-curation: setup ## Near-duplicates, decontamination, seed extraction and type checkers, side by side with others (about 15 minutes)
 	@$(IN_VENV) python -m benchmarks.curation $(ARGS)
 
-bench-training: setup ## Tokens per second of a training, side by side with the reference's padding; after `make repro` (README has a variant of 5 minutes)
+bench-training: setup ## Tokens per second of a training, side by side with the reference's padding; after `make repro` (the README has a variant of 5 minutes)
 	@$(IN_VENV) python -m benchmarks.training $(ARGS)
 
 lint: setup ## Ruff (rules and format) and shellcheck

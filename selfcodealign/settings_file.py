@@ -1,12 +1,16 @@
-"""YAML files of settings: the base class of their sections, reading them, and one-line errors."""
+"""YAML files of settings: base class and types of their sections, reading them, and one-line errors."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from selfcodealign.errors import InputError
+
+Count = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Section(BaseModel):

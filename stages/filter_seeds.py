@@ -37,7 +37,7 @@ def main(
     benchmarks: Annotated[Path, typer.Option(help="folder of the imported benchmarks")] = Path(
         "data/import_benchmarks"
     ),
-    model: Annotated[Path, typer.Option(help="folder of the model, read only if the judge is on")] = Path(
+    model: Annotated[Path, typer.Option(help="folder of the generator, read only if the judge is on")] = Path(
         "models/generator"
     ),
     out: Annotated[Path, typer.Option(help="folder for the seeds and the dropped rows")] = Path("data") / NAME,

@@ -13,7 +13,7 @@ import typer
 
 from selfcodealign.files import replaced_folder, write_text
 from selfcodealign.models import read_card
-from selfcodealign.params import FinetuneModel, load_params
+from selfcodealign.params import load_params
 from selfcodealign.records import Dropped, Example, Preference, read_rows, write_rows
 from selfcodealign.sandbox import CodeReward, sandbox_settings
 from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
@@ -32,6 +32,7 @@ from selfcodealign.training import (
     pass_rate_scorer,
     suites_by_task,
 )
+from selfcodealign.training_params import FinetuneModel
 
 NAME = "finetune_model"
 

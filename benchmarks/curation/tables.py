@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.curation.exactness import Exactness
@@ -12,16 +11,11 @@ from benchmarks.curation.plan import Need
 from benchmarks.curation.planted import Hidden
 from benchmarks.curation.systems import Measured
 from benchmarks.curation.type_checkers import MEASURE, Checked, disagreement
+from benchmarks.tables import WIDTH, console, table_of
 from selfcodealign.params import TypeCheckerName
 
-WIDTH = 118
 MAX_LISTED = 20
 MAX_RULES = 6
-
-
-def console() -> Console:
-    """A console for standard output whose tables are not folded where there is no terminal."""
-    return Console(width=WIDTH, highlight=False)
 
 
 def show_systems(
@@ -30,7 +24,7 @@ def show_systems(
     """Print time, memory and exactness of each system."""
     num_rows = measured["ours"].num_rows
     sample = exact["ours"]
-    table = _table(
+    table = table_of(
         f"near-duplicates at {jaccard:g}: {num_rows} functions, {min(num_distinct, num_rows)} of them real and the"
         f" others edited copies; recall and precision on {sample.num_rows} with {sample.num_pairs} similar pairs",
         "system",
@@ -54,7 +48,7 @@ def show_growth(runs: Sequence[Measured], exponent: float | None, last_step: flo
     """Print time and memory by the number of rows."""
     is_known = exponent is not None and last_step is not None
     power = f": time grows with the power {exponent:.2f}, in the last step {last_step:.2f}" if is_known else ""
-    table = _table(f"growth{power}", "functions", ("seconds", "rows/s", "peak memory, MiB", "bytes a row"))
+    table = table_of(f"growth{power}", "functions", ("seconds", "rows/s", "peak memory, MiB", "bytes a row"))
     for run in runs:
         table.add_row(
             str(run.num_rows),
@@ -86,7 +80,7 @@ def show_hidden(hidden: Hidden) -> None:
 
 def show_extraction(extracted: Sequence[Extraction]) -> None:
     """Print files and functions a second of each way."""
-    table = _table(
+    table = table_of(
         f"extraction from {extracted[0].num_files} files, on one core",
         "way",
         ("files/s", "functions", "functions/s", "time / ours"),
@@ -106,7 +100,7 @@ def show_types(checked: Mapping[TypeCheckerName, Checked]) -> None:
     """Print speed and agreement of each type checker, and the rules behind most disagreements."""
     measure = checked[MEASURE]
     num_functions = len(measure.errors)
-    table = _table(
+    table = table_of(
         f"type checkers on {num_functions} functions that pass the cheap filters, decisions beside {MEASURE}'s",
         "checker",
         ("functions/s", "CPU, s", f"CPU / {MEASURE}", "kept", "agrees", "keeps wrongly", "drops wrongly"),
@@ -141,7 +135,7 @@ def _most_common(rules: Counter[str]) -> str:
 def show_plan(needs: Sequence[Need], num_cores: int, price: float) -> None:
     """Print what a large run needs on so many cores, at a price of a core for an hour."""
     total = sum(need.core_hours for need in needs)
-    table = _table(
+    table = table_of(
         f"a run of this size, from the rates above: {total:.0f} core-hours, {total / num_cores:.1f} h on {num_cores}"
         f" cores, {total * price:.2f} at {price:g} a core-hour",
         "step",
@@ -157,14 +151,6 @@ def show_plan(needs: Sequence[Need], num_cores: int, price: float) -> None:
             "yes" if need.is_spread else "hashing only",
         )
     _print(table)
-
-
-def _table(title: str, first: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first)
-    for column in columns:
-        table.add_column(column, justify="right")
-    return table
 
 
 def _print(table: Table) -> None:

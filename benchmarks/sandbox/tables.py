@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks.sandbox.breakdown import Parts
@@ -13,8 +12,8 @@ from benchmarks.sandbox.rates import WorkloadRates, time_limit_floor_s
 from benchmarks.sandbox.real_rates import RealRate
 from benchmarks.sandbox.systems import OURS
 from benchmarks.sandbox.workloads import num_pure
+from benchmarks.tables import WIDTH, console
 
-WIDTH = 118
 RATE_COLUMNS = ("programs/s", "ms x core each", "time / ours", "least .. greatest", "programs run", "differing")
 PARTS = {
     "between": "between programs: clean, frames, pipes, the host's side",
@@ -22,11 +21,6 @@ PARTS = {
     "compile": "parse, look what is code and what tests it, compile",
     "run": "run",
 }
-
-
-def console() -> Console:
-    """A console for standard output whose tables are not folded where there is no terminal."""
-    return Console(width=WIDTH, highlight=False)
 
 
 def show_rates(measured: WorkloadRates, num_cores: int) -> None:

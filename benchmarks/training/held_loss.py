@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.training.workload import Row, count_tokens, sequences_of
-from selfcodealign.params import FinetuneModel
 from selfcodealign.training import TokenRow
+from selfcodealign.training_params import FinetuneModel
 
 
 def answer_log_probs(model: Any, rows: Sequence[Row]) -> list[float]:

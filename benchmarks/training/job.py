@@ -8,8 +8,8 @@ from typing import Any, Literal
 from benchmarks.training.workload import ObjectiveName, Row, load_workload
 from selfcodealign.errors import InputError
 from selfcodealign.models import end_of_turn_token, ensure_chat_template
-from selfcodealign.params import FinetuneModel
 from selfcodealign.training.plan import plan_steps
+from selfcodealign.training_params import FinetuneModel
 
 Method = Literal["full", "lora"]
 Optimizer = Literal["adafactor", "adamw_torch"]
@@ -116,8 +116,8 @@ def make_job(
     """Read the rows of a training.
 
     Raises:
-        InputError: as `load_tokenizer` and `load_workload`; there is no peer for grpo; the peer for preferences pads to
-            the longest only.
+        InputError: the objective is grpo, which has no peer; `max_length` padding with dpo, whose peer pads to the
+            longest row; or as `load_tokenizer` and `load_workload`.
     """
     if settings.objective == "grpo":
         raise InputError("objective grpo generates most of the time and has no peer here; use sft or dpo")

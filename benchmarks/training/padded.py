@@ -10,10 +10,10 @@ from typing import Any
 from torch.optim.lr_scheduler import LambdaLR
 
 from benchmarks.training.job import Job
-from selfcodealign.params import FinetuneModel
 from selfcodealign.training import PreferenceRow, TokenRow
 from selfcodealign.training.plan import rate_factor, warmup_steps
 from selfcodealign.training.trainer import Precision, lora_adapters, use_one_gpu
+from selfcodealign.training_params import FinetuneModel
 
 
 def build_padded_trainer(model: Any, tokenizer: Any, job: Job, precision: Precision, folder: Path) -> Any:

@@ -2,25 +2,16 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks.tables import console, table_of
 from benchmarks.training.breakdown import PARTS, Breakdown
 from benchmarks.training.comparison import Comparison, product_dtype
 from benchmarks.training.job import Job
 from benchmarks.training.systems import OURS, PEER
 
-WIDTH = 118
-
-
-def console() -> Console:
-    """A console for standard output whose tables are not folded where there is no terminal."""
-    return Console(width=WIDTH, highlight=False)
-
 
 def show_comparison(found: Comparison) -> None:
     """Print speed, memory and loss of both systems."""
-    table = _table(
+    table = table_of(
         f"{describe(found.job)}; rounds: {len(found.rounds[OURS])}",
         "system",
         ("s/step", "tokens/s", "supervised/s", "time / ours", "of peak", "padding", "MiB", "loss"),
@@ -56,7 +47,7 @@ def show_comparison(found: Comparison) -> None:
 def show_breakdowns(job: Job, found: Sequence[Breakdown]) -> None:
     """Print the parts of a step, with a column per system, and the operators of each system's profiled step."""
     names = [peer_name(job) if run.name == PEER else run.name for run in found]
-    table = _table(f"where the time of a step goes, seconds; {describe(job)}", "part", names)
+    table = table_of(f"where the time of a step goes, seconds; {describe(job)}", "part", names)
     for part, text in PARTS.items():
         table.add_row(text, *[f"{run.parts[part]:.2f} ({run.parts[part] / run.whole:.0%})" for run in found])
     table.add_row("all", *[f"{run.whole:.2f}" for run in found], style="bold")
@@ -64,7 +55,7 @@ def show_breakdowns(job: Job, found: Sequence[Breakdown]) -> None:
     out.print(table)
     out.print()
     for name, run in zip(names, found, strict=True):
-        operators = _table(f"operators of one step of {name}, profiled", "operator", ("seconds", "calls"))
+        operators = table_of(f"operators of one step of {name}, profiled", "operator", ("seconds", "calls"))
         for operator in run.operators:
             operators.add_row(operator.name, f"{operator.seconds:.2f}", str(operator.calls))
         out.print(operators)
@@ -87,11 +78,3 @@ def describe(job: Job) -> str:
 def peer_name(job: Job) -> str:
     """What the peer is called beside ours."""
     return PEER if job.settings.objective == "sft" else "TRL's DPOTrainer"
-
-
-def _table(title: str, first: str, columns: Sequence[str]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column(first)
-    for column in columns:
-        table.add_column(column, justify="right")
-    return table

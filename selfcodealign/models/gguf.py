@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import io
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,7 @@ def _field(path: Path, name: str) -> Any:
     """A metadata field of a GGUF file; None if the file lacks it. Called within `_read_once`, it reads no file."""
     import gguf
 
-    found = gguf.GGUFReader(os.path.join(path.parent, path.name)).get_field(name)
+    found = gguf.GGUFReader(str(path)).get_field(name)
     return None if found is None else found.contents()
 
 

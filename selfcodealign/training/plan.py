@@ -4,8 +4,8 @@ import math
 import random
 from collections.abc import Sequence
 
-from selfcodealign.params import Scheduler
 from selfcodealign.records import derived_seed
+from selfcodealign.training_params import Scheduler
 
 MOST_PADDED = 1.25
 

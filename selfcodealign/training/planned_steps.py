@@ -8,8 +8,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 from transformers import Trainer
 
-from selfcodealign.params import Scheduler
 from selfcodealign.training.plan import micro_batches, rate_factor
+from selfcodealign.training_params import Scheduler
 
 Batch = dict[str, Any]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from selfcodealign.errors import InputError
 from selfcodealign.models import ModelCard, end_of_turn_token, ensure_chat_template, read_card
-from selfcodealign.params import FinetuneModel
 from selfcodealign.records import Dropped
 from selfcodealign.training.holdout import split_holdout
 from selfcodealign.training.objectives import OBJECTIVES, Objective, Pairs
 from selfcodealign.training.scoring import Scorer
 from selfcodealign.training.trainer import Precision, Reward, choose_precision, load_model
+from selfcodealign.training_params import FinetuneModel
 
 Validation = Callable[[Pairs], Scorer]
 """Makes the scorer of a training from its held-out pairs."""
@@ -21,7 +21,7 @@ Validation = Callable[[Pairs], Scorer]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """A training that is ready to start. `scorer` is the one of the validation, if there is one."""
+    """A training that is ready to start; `scorer` is what its validation made, or None without one."""
 
     card: ModelCard
     tokenizer: Any
@@ -88,7 +88,8 @@ def set_up(
 def _pairs_of(rows: Sequence[Any], pairs: Pairs) -> Pairs:
     """The pairs that rows were made from."""
     ids = {row.id for row in rows}
-    return [pair for pair in pairs if pair.id in ids]  # type: ignore[return-value]
+    found: list[Any] = [pair for pair in pairs if pair.id in ids]
+    return found
 
 
 def _load_tokenizer(base: Path) -> tuple[Any, int, bool]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from selfcodealign.errors import InputError
-from selfcodealign.params import FinetuneModel
 from selfcodealign.training.plan import plan_steps, steps_per_epoch, warmup_steps
 from selfcodealign.training.rows import PreferenceRow, TokenRow
 from selfcodealign.training.task_rows import TaskRow
+from selfcodealign.training_params import FinetuneModel
 
 Reward = Callable[..., list[float | None]]
 """TRL's reward function: `prompts`, `completions` and the columns of the data set in, one reward per completion out."""

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from selfcodealign.errors import InputError, SandboxError
 from selfcodealign.models import end_of_turn_token
-from selfcodealign.params import FinetuneModel
 from selfcodealign.records import Example, Preference, derived_seed
 from selfcodealign.training.rows import prompt_text
 from selfcodealign.training.scoring import Scorer
+from selfcodealign.training_params import FinetuneModel
 
 PASS_RATE = "pass_rate"  # noqa: S105 - a score, no password
 # With 8 tasks and 4 answers each, the standard error of a pass rate of one half is between 9 points (answers of a task

@@ -158,6 +158,14 @@ def test_rows_that_cannot_be_split_evenly_are_refused(rows, steps, micro, messag
         )
 
 
+def test_an_objective_without_a_peer_is_refused(model, pairs) -> None:
+    settings = make_settings(
+        "sft", "full", optimizer="adafactor", num_rows=4, num_steps=2, micro_batch_size=2, max_length=300
+    ).model_copy(update={"objective": "grpo"})
+    with pytest.raises(InputError, match="has no peer here"):
+        make_job(model, pairs["sft"], settings, num_rows=4, num_held=2, seed=0, padding="longest")
+
+
 def test_a_folder_without_a_model_is_refused(pairs, tmp_path) -> None:
     with pytest.raises(InputError, match="has no model"):
         job_of(tmp_path, pairs["sft"])

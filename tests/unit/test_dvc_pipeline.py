@@ -13,7 +13,7 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # stage's own modules or in the params that DVC tracks by key.
 PLUMBING = {
     "cluster", "dropped_rows", "errors", "files", "journal", "locking", "parallel", "params", "progress", "records",
-    "settings_file", "stage",
+    "settings_file", "stage", "training_params",
 }  # fmt: skip
 ENGINE_PLUMBING = (
     "servers",

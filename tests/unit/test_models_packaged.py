@@ -29,7 +29,7 @@ def packaged(content: bytes = b"".join(PARTS)) -> PackagedModel:
     return PackagedModel(
         packages=("tiny-weights-part1", "tiny-weights-part2"),
         version="1.0",
-        member_suffix=".bin",
+        member_pattern="*.bin",
         size_bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         licence="MIT",

@@ -14,7 +14,7 @@ import yaml
 import stages.write_report
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation import BenchmarkText
-from selfcodealign.params import load_params
+from selfcodealign.params import ImportGenerator, load_params
 from selfcodealign.records import Example, Message
 from selfcodealign.report import (
     Attempts,
@@ -253,6 +253,19 @@ def test_an_answer_that_was_begun_for_the_model_is_said_to_be(
     found = Evaluation(model="base", benchmark="humaneval_plus", metrics=metrics, results={"tasks": tasks})
     shown = read(render(tmp_path, evaluations=[found])).text
     assert ("begin with the task's signature" in shown) == is_said
+
+
+@pytest.mark.parametrize(
+    ("generator", "is_said"),
+    [(ImportGenerator(), False), (ImportGenerator(source="packaged", name="smollm2-135m-instruct"), True)],
+)
+def test_a_generator_that_is_not_the_base_model_is_named(
+    tmp_path: Path, generator: ImportGenerator, is_said: bool
+) -> None:
+    params = PARAMS.model_copy(update={"import_generator": generator})
+    write_report(ReportInputs(params=params), tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ("data of smollm2-135m-instruct" in read(page).text) == is_said
 
 
 def test_text_of_the_model_is_shown_and_never_acts(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def train(
         seed=seed,
         destination=folder / "aligned",
         checkpoints=folder / "checkpoints",
-        scorer=scorer,
+        validation=(lambda held_out: scorer) if scorer else None,
     )
 
 

@@ -16,11 +16,11 @@ from tiny_models import make_example, make_examples, make_model_folder, make_pre
 from selfcodealign.errors import InputError
 from selfcodealign.models import end_of_turn_token, read_card
 from selfcodealign.opened_answers import OPENING, whole_answer
-from selfcodealign.params import LEARNING_RATES
 from selfcodealign.records import Example
 from selfcodealign.training import GroupPoint, Scorer, TrainingResult, checkpoint_folder, finetune_model, mean_groups
 from selfcodealign.training.groups import check_some_varied, group_figures, group_points
 from selfcodealign.training.task_rows import tasks_of_examples
+from selfcodealign.training_params import LEARNING_RATES
 
 SLOW_STEPS = """
 import pickle, sys, time
@@ -84,7 +84,7 @@ def train(
         seed=1,
         destination=folder / "aligned",
         checkpoints=folder / "checkpoints",
-        scorer=scorer,
+        validation=(lambda held_out: scorer) if scorer else None,
         reward=reward,
     )
 

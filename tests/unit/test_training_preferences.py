@@ -16,7 +16,6 @@ from tiny_models import make_examples, make_model_folder, make_preferences, make
 
 from selfcodealign.errors import InputError
 from selfcodealign.models import end_of_turn_token, read_card
-from selfcodealign.params import LEARNING_RATES
 from selfcodealign.records import Preference
 from selfcodealign.training import (
     PreferenceRow,
@@ -28,6 +27,7 @@ from selfcodealign.training import (
     tokenise_preferences,
 )
 from selfcodealign.training.rows import IGNORED
+from selfcodealign.training_params import LEARNING_RATES
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def train(
         seed=1,
         destination=folder / "aligned",
         checkpoints=folder / "checkpoints",
-        scorer=scorer,
+        validation=(lambda held_out: scorer) if scorer else None,
     )
 
 

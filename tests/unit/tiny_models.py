@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from selfcodealign.models import ModelCard, weights_digest, write_card
-from selfcodealign.params import FinetuneModel
 from selfcodealign.records import Example, Message, Preference
+from selfcodealign.training_params import FinetuneModel
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"

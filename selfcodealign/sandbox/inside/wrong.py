@@ -164,8 +164,9 @@ def wrong_expected(value: Any) -> Any:
         return change(value)
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         return _other_array(value)
-    if isinstance(value, numbers.Number):  # Decimal, Fraction
-        return value + FAR  # type: ignore[operator]
+    is_number = isinstance(value, numbers.Number)
+    if is_number:  # Decimal, Fraction
+        return value + FAR
     return unequal()
 
 
