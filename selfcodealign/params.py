@@ -292,6 +292,20 @@ class ValidateResponses(Section):
     )
 
 
+class ResampleResponses(Sampling):
+    """I->R once more: further responses to the tasks that have consensus tests, judged by these tests.
+
+    Needs `validate_responses.tests` consensus and a `generate_responses.layout` other than few_shot. Otherwise there
+    are no further responses, and the stage logs why.
+    """
+
+    temperature: float = Field(default=0.7, ge=0.0, le=2.0, description="sampling temperature; 0: greedy")
+    max_new_tokens: Count = Field(default=512, description="new tokens at most for one response")
+    num_samples: NonNegative = Field(
+        default=0, description="further responses per task with consensus tests that some response failed; 0: none"
+    )
+
+
 class SelectExamples(Section):
     """Which responses become training pairs."""
 
@@ -387,6 +401,9 @@ class Params(Section):
     validate_responses: ValidateResponses = Field(
         default=ValidateResponses(),
         description="which tests judge the responses, and what is measured of those that pass",
+    )
+    resample_responses: ResampleResponses = Field(
+        default=ResampleResponses(), description="further responses to the tasks that have consensus tests"
     )
     select_examples: SelectExamples
     finetune_model: FinetuneModel

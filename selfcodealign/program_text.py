@@ -1,5 +1,6 @@
-"""Programs as text: the code blocks of a Markdown answer, and the layout of a program."""
+"""Programs as text: the code blocks of a Markdown answer, the layout of a program, and the names in it."""
 
+import ast
 import re
 
 FENCE = re.compile(r"^[ \t]*```[ \t]*([A-Za-z0-9_+-]*)[ \t]*$", re.MULTILINE)
@@ -23,3 +24,28 @@ def closed_blocks(markdown: str) -> list[str] | None:
 def as_program(code: str, tests: str) -> str:
     """Code and tests as one program, as the sandbox runs it."""
     return f"{code.rstrip()}\n\n\n{tests.rstrip()}\n"
+
+
+def defined_names(code: str) -> set[str]:
+    """The names that the code binds at its top level."""
+    names: set[str] = set()
+    for node in statements_of(code):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        else:
+            stored = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
+            names |= {part.id for part in stored}
+    return names
+
+
+def used_names(code: str) -> set[str]:
+    """All names that the code uses, except attributes."""
+    return {part.id for node in statements_of(code) for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def statements_of(code: str) -> list[ast.stmt]:
+    """The top-level statements of the code; none if it does not parse."""
+    try:
+        return ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []

@@ -58,6 +58,8 @@ def main(
     / "validate_responses/verdicts.parquet",
     consensus_path: Annotated[Path, typer.Option("--consensus", help="Tests that responses were judged by.")] = DATA
     / "validate_responses/consensus.parquet",
+    resampled_path: Annotated[Path, typer.Option("--resampled", help="Folder of further responses, judged.")] = DATA
+    / "resample_responses",
     strengths_path: Annotated[Path, typer.Option("--strengths", help="How strong their tests are.")] = DATA
     / "validate_responses/strength.parquet",
     agreements_path: Annotated[Path, typer.Option("--agreements", help="Whether they pass each other's tests.")] = DATA
@@ -84,15 +86,23 @@ def main(
     `dropped.parquet` says of every other response why not. `datasets.load_dataset("data/select_examples")` reads the
     pairs; `croissant.json` describes them for machines.
 
+    The further responses of `resample_responses` are selected from as well, except where `choice` or a minimum needs
+    strength or agreement of the tests.
+
     `preferences.parquet` pairs kept answers with failing answers to the same task, for finetune_model.objective dpo,
     followed by the pairs of `shipped_pairs`.
     """
     params = load_params(params_path)
     section = params.select_examples
-    consensus = by_id(read_rows(consensus_path, ConsensusTests))
-    responses = with_consensus(read_rows(responses_path, Response), consensus)
-    verdicts = by_id(read_rows(verdicts_path, Verdict))
     settings = SelectionSettings(**section.model_dump(exclude={"shipped_pairs"}), seed=params.seed)
+    consensus = by_id(read_rows(consensus_path, ConsensusTests))
+    # Strength and agreement are measured for the first responses only.
+    is_measured = settings.needs_strength or "agreed" in settings.criteria
+    resampled = [] if is_measured else read_rows(resampled_path / "responses.parquet", Response)
+    responses = [*with_consensus(read_rows(responses_path, Response), consensus), *resampled]
+    verdicts = by_id([*read_rows(verdicts_path, Verdict), *read_rows(resampled_path / "verdicts.parquet", Verdict)])
+    # Without consensus tests every response was judged by its own.
+    shared_tests = {*consensus, *(row.id for row in resampled)}
     strengths = by_id(read_rows(strengths_path, Strength)) if settings.needs_strength else {}
     agreements = by_id(read_rows(agreements_path, Agreement)) if "agreed" in settings.criteria else {}
     instructions = by_id(read_rows(instructions_path, Instruction))
@@ -106,7 +116,14 @@ def main(
             responses, verdicts, instructions, seeds, benchmarks, settings, strengths, agreements, params.workers
         )
         pairing = pair_preferences(
-            selection, responses, verdicts, instructions, benchmarks, settings, params.workers, shared_tests=consensus
+            selection,
+            responses,
+            verdicts,
+            instructions,
+            benchmarks,
+            settings,
+            params.workers,
+            shared_tests=shared_tests,
         )
         taken = take_shipped(shipped, pairing.preferences, benchmarks)
         reasons = Counter(row.reason for row in selection.dropped)
@@ -137,6 +154,8 @@ def main(
             dropped={reason.value: reasons[reason.value] for reason in SelectReason},
         )
         run.record(**summarise(selection, responses, verdicts, instructions), preferences=pairing.summary())
+        if resampled:
+            run.record(resampled_responses=len(resampled))
         run.record(shipped_pairs={"pairs": len(taken.preferences), "dropped": dict(taken.dropped)})
 
 

@@ -21,6 +21,8 @@ def main(
     instructions: Annotated[Path, typer.Option(help="the tasks")] = DATA / "generate_instructions/instructions.parquet",
     responses: Annotated[Path, typer.Option(help="the answers")] = DATA / "generate_responses/responses.parquet",
     verdicts: Annotated[Path, typer.Option(help="the verdicts")] = DATA / "validate_responses/verdicts.parquet",
+    resampled: Annotated[Path, typer.Option(help="folder of the further answers and their verdicts")] = DATA
+    / "resample_responses",
     loss: Annotated[Path, typer.Option(help="the training curve")] = DATA / "finetune_model/loss.csv",
     evaluations: Annotated[Path, typer.Option(help="MODEL/BENCHMARK/results.json")] = DATA / "evaluate_model",
     benchmarks: Annotated[Path, typer.Option(help="the imported benchmarks")] = DATA / "import_benchmarks",
@@ -48,8 +50,12 @@ def main(
         task_texts=report.read_task_texts(benchmarks),
         examples=report.read_examples(examples),
         loss=report.read_loss(loss),
-        attempts=report.read_attempts(instructions, responses, verdicts),
-        output_tokens=report.read_output_tokens(responses),
+        attempts=report.read_attempts(
+            instructions,
+            [responses, resampled / "responses.parquet"],
+            [verdicts, resampled / "verdicts.parquet"],
+        ),
+        output_tokens=report.read_output_tokens([responses, resampled / "responses.parquet"]),
         versions=report.installed_versions(),
     )
     with replaced_folder(out) as folder:

@@ -14,6 +14,7 @@ from selfcodealign.curation.preferences import (
     pair_preferences,
 )
 from selfcodealign.curation.publish import check_published, publish
+from selfcodealign.curation.resampled_tasks import ChosenTasks, choose_tasks
 from selfcodealign.curation.response_rules import SelectionSettings, SelectReason
 from selfcodealign.curation.selection import Selection, select_examples
 from selfcodealign.curation.shipped_pairs import SHIPPED_FOLDER, ShippedPairs, ShippedReason, read_shipped, take_shipped
@@ -26,6 +27,7 @@ __all__ = [
     "PREFERENCES_FILE",
     "SHIPPED_FOLDER",
     "CardFacts",
+    "ChosenTasks",
     "DecontaminationSettings",
     "Decontaminator",
     "Hit",
@@ -42,6 +44,7 @@ __all__ = [
     "UnpairedReason",
     "UnusableReason",
     "check_published",
+    "choose_tasks",
     "decontaminate",
     "exact_duplicates",
     "format_row",

@@ -19,12 +19,13 @@ TABLES = (
     ("example", "select_examples/examples.parquet"),
     ("preference", "select_examples/preferences.parquet"),
     ("response", "generate_responses/responses.parquet"),
+    ("response", "resample_responses/responses.parquet"),
     ("instruction", "generate_instructions/instructions.parquet"),
     ("concepts", "generate_concepts/concepts.parquet"),
     ("seed", "filter_seeds/seeds.parquet"),
     ("seed", "collect_seeds/seeds.parquet"),
 )
-VERDICTS = "validate_responses/verdicts.parquet"
+VERDICTS = ("validate_responses/verdicts.parquet", "resample_responses/verdicts.parquet")
 STRENGTHS = "validate_responses/strength.parquet"
 AGREEMENTS = "validate_responses/agreement.parquet"
 PARENT_COLUMNS = {
@@ -177,10 +178,11 @@ def _row_steps(kind: str, row: Row, data: Path, *, is_start: bool) -> Iterator[S
             yield Step("kept", str(example["id"]), (f"as an example: {example['kept_because']}",))
     yield Step(kind, row_id, _facts(kind, row))
     if kind == "response":
-        for verdict in _rows(data / VERDICTS, pc.field("id") == row_id):
+        matches = pc.field("id") == row_id
+        for verdict in (row for name in VERDICTS for row in _rows(data / name, matches)):
             seen = f"{verdict['status']} in {verdict['seconds']:.2f} s, {verdict['assertions']} assertions"
-            strengths = _rows(data / STRENGTHS, pc.field("id") == row_id)
-            agreements = _rows(data / AGREEMENTS, pc.field("id") == row_id)
+            strengths = _rows(data / STRENGTHS, matches)
+            agreements = _rows(data / AGREEMENTS, matches)
             facts = (*map(_strength, strengths), *map(_agreement, agreements))
             yield Step("verdict", row_id, (f"{seen}, {verdict['isolation']}", *facts))
 

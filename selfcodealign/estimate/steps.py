@@ -93,6 +93,8 @@ def estimate_run(params: Params, metrics: Path, assumed: Assumed = Assumed()) ->
     steps.append(run.validation(responses, samples))
     if params.validate_responses.test_strength:
         steps.append(run.test_strength(steps[-1].rows))
+    if params.resample_responses.num_samples and params.validate_responses.tests == "consensus":
+        steps.append(run.resampling(tasks))
     steps.append(run.selection(tasks, responses, samples))
     steps += [
         run.evaluation(model, benchmark)
@@ -145,6 +147,14 @@ class _Run:
         measured = measure(metrics, metrics.get("rows_in", 0), metrics.get("rows_out", 0))
         replicas = num_replicas(self._params.engine)
         return self._asking(step, rows_in, settings.max_new_tokens, measured, replicas)
+
+    def resampling(self, tasks: int) -> StepEstimate:
+        """Further responses: to the measured share of the tasks, or to all of them where nothing is measured."""
+        metrics = read_metrics(self._metrics / "resample_responses.json")
+        had = sum(metrics.get(name, 0) for name in ("tasks", "tasks_without_tests", "tasks_solved"))
+        share = metrics["tasks"] / had if had else 1.0
+        settings = self._params.resample_responses
+        return self.sampling("resample_responses", round(tasks * share * settings.num_samples), settings)
 
     def evaluation(self, model: str, benchmark: str) -> StepEstimate:
         """A model on a benchmark: always in process, by one engine, and then the scoring."""

@@ -34,6 +34,7 @@ from selfcodealign.generation.prompts import (
     seed_instruction_prompt,
 )
 from selfcodealign.generation.ray_engine import load_ray
+from selfcodealign.generation.resampling import ResampledTask, resample_responses
 from selfcodealign.generation.server_pool import RetryPolicy
 from selfcodealign.generation.steps import StepResult, TaskSource, make_concepts, make_instructions, make_responses
 from selfcodealign.generation.vllm_engine import VllmEngine, load_vllm
@@ -55,6 +56,7 @@ __all__ = [
     "RejectReason",
     "Rejection",
     "Request",
+    "ResampledTask",
     "RetryPolicy",
     "StepResult",
     "TaskSource",
@@ -81,6 +83,7 @@ __all__ = [
     "parse_instruction",
     "parse_response",
     "python_blocks",
+    "resample_responses",
     "response_prompt",
     "seed_instruction_prompt",
 ]

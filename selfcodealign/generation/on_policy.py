@@ -30,7 +30,45 @@ def training_messages(instruction: str) -> Messages:
     return [{"role": "user", "content": instruction}]
 
 
-class OnPolicy:
+class BareAnswers:
+    """Prompts that hold the task alone, and the answers to them.
+
+    Args:
+        prompt_format: how the model wants its prompts; a chat.
+        is_opened: whether answers continue an opened code block and end when it is closed.
+
+    Raises:
+        InputError: the model has no chat template of its own, so that it does not answer a bare turn.
+    """
+
+    def __init__(self, prompt_format: PromptFormat, *, is_opened: bool = False) -> None:
+        if not prompt_format.is_chat:
+            raise InputError(
+                f"generate_responses.layout is {'code_block' if is_opened else 'on_policy'}, and the model has no chat"
+                " template: it does not answer a bare turn; set it to few_shot"
+            )
+        self._format = prompt_format
+        self._is_opened = is_opened
+
+    @property
+    def end(self) -> EndCheck:
+        """Where an answer has ended early."""
+        return opened_answer_end if self._is_opened else bare_answer_end
+
+    def prompt(self, row: Instruction, _: int) -> str:
+        """The prompt of an answer: how a training pair begins. Exemplars have no part in it."""
+        return self._format.render(training_messages(row.instruction), OPENING if self._is_opened else "")
+
+    def code(self, answer: Answer) -> str | Fault:
+        """The code of an answer, or why it has none."""
+        return answer_code(self.whole(answer.text), answer)
+
+    def whole(self, text: str) -> str:
+        """The text of an answer as whole Markdown."""
+        return whole_answer(text) if self._is_opened else text
+
+
+class OnPolicy(BareAnswers):
     """Prompts of answers and of their tests.
 
     Args:
@@ -51,24 +89,9 @@ class OnPolicy:
         *,
         is_opened: bool = False,
     ) -> None:
-        if not prompt_format.is_chat:
-            raise InputError(
-                f"generate_responses.layout is {'code_block' if is_opened else 'on_policy'}, and the model has no chat"
-                " template: it does not answer a bare turn; set it to few_shot"
-            )
-        self._format = prompt_format
+        super().__init__(prompt_format, is_opened=is_opened)
         self._sets = sets
         self._set_of = set_of
-        self._is_opened = is_opened
-
-    @property
-    def end(self) -> EndCheck:
-        """Where an answer has ended early."""
-        return opened_answer_end if self._is_opened else bare_answer_end
-
-    def prompt(self, row: Instruction, _: int) -> str:
-        """The prompt of an answer: how a training pair begins. Exemplars have no part in it."""
-        return self._format.render(training_messages(row.instruction), OPENING if self._is_opened else "")
 
     def follow_up(self, rows: Mapping[str, Instruction]) -> Callable[[Request, Answer], Request | None]:
         """Makes the request for the tests of an answer; None for an answer without code, or one that was cut off.
@@ -78,7 +101,7 @@ class OnPolicy:
         """
 
         def ask_for_tests(request: Request, answer: Answer) -> Request | None:
-            code = answer_code(self._whole(answer.text), answer)
+            code = self.code(answer)
             if isinstance(code, Fault):
                 return None
             row = rows[request.id]
@@ -94,12 +117,9 @@ class OnPolicy:
         response, opening, tests = answer.text.rpartition(tests_opening())
         if opening:
             is_cut = answer.finish_reason == "length"
-            return parse_parts(self._whole(response), f"{TESTS_OPENING}{tests}", is_cut=is_cut)
-        code = answer_code(self._whole(answer.text), answer)
+            return parse_parts(self.whole(response), f"{TESTS_OPENING}{tests}", is_cut=is_cut)
+        code = self.code(answer)
         return code if isinstance(code, Fault) else Fault(ParseReason.NO_TEST_CODE)
-
-    def _whole(self, text: str) -> str:
-        return whole_answer(text) if self._is_opened else text
 
 
 def continuation_id(request_id: str) -> str:

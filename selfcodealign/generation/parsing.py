@@ -31,6 +31,7 @@ class ParseReason(StrEnum):
     NO_TEST_CODE = "no_test_code"
     OPEN_CODE_BLOCK = "open_code_block"
     SYNTAX_ERROR = "syntax_error"
+    OTHER_NAMES = "other_names"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,7 @@ def parse_parts(response: str, rest: str, *, is_cut: bool) -> ParsedResponse | F
     if not tests:
         return Fault(ParseReason.NO_TEST_CODE)
     parts = ParsedResponse(response=response.strip(), code="\n\n".join(code), tests="\n\n".join(tests))
-    error = _syntax_error(as_program(parts.code, parts.tests))
-    return Fault(ParseReason.SYNTAX_ERROR, error) if error else parts
+    return syntax_fault(as_program(parts.code, parts.tests)) or parts
 
 
 def find_heading(text: str) -> re.Match[str] | None:
@@ -161,9 +161,11 @@ def python_blocks(markdown: str) -> list[str] | Fault:
     return Fault(ParseReason.OPEN_CODE_BLOCK) if blocks is None else blocks
 
 
-def _syntax_error(program: str) -> str:
+def syntax_fault(program: str) -> Fault | None:
+    """The fault of a program that is not valid Python; None for a valid one."""
     try:
         ast.parse(program)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    return ""
+        message = str(error).splitlines()[0] if str(error) else ""
+        return Fault(ParseReason.SYNTAX_ERROR, f"{type(error).__name__}: {message}")
+    return None

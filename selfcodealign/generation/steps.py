@@ -297,13 +297,30 @@ def _run(
     waves: Waves | None = None,
 ) -> StepResult[RowT]:
     decoding = Decoding(settings.temperature, settings.top_p, settings.max_new_tokens, prompt_format.stop)
-    generation = ask(waves or plan.requests(), decoding, follow_up)
+    return rows_of(plan, ask(waves or plan.requests(), decoding, follow_up), accept, is_adaptive=waves is not None)
+
+
+def rows_of(
+    plan: RequestPlan[ParentT],
+    generation: Generation,
+    accept: Callable[[ParentT, int, Answer], RowT | Fault],
+    *,
+    is_adaptive: bool = False,
+) -> StepResult[RowT]:
+    """The rows of a step's answers, in the order of their requests.
+
+    Args:
+        plan: the requests.
+        generation: their answers and rejections; the answers are removed as rows are made from them.
+        accept: makes a row of a parent, the sample's index and its answer, or says why there is none.
+        is_adaptive: whether requests of the plan may have been left out; otherwise a missing answer is a `KeyError`.
+    """
     result: StepResult[RowT] = StepResult(usage=generation.usage)
-    # Taken out as rows are made of them: there may be millions, and a row holds all that is wanted of its answer.
+    # Removed as rows are made of them: there may be millions, and a row holds all that is needed of its answer.
     answers, rejections = generation.answers, generation.rejections
     for parent, sample in plan.samples():
         request_id = plan.request_id(parent, sample)
-        if waves is not None and request_id not in answers and request_id not in rejections:
+        if is_adaptive and request_id not in answers and request_id not in rejections:
             continue  # its task had passed enough times before
         rejection = rejections.get(request_id)
         if rejection is not None:

@@ -10,9 +10,10 @@ from typing import Any
 
 from selfcodealign.report.funnel import Step
 from selfcodealign.report.inputs import Attempts, ReportInputs
-from selfcodealign.report.wording import STAGES, is_number, plural
+from selfcodealign.report.wording import STAGES, is_number, plural, whole
 from selfcodealign.sandbox import STATUS_MEANINGS
 
+RESAMPLED = "resample_responses"
 CATEGORIES = ("function", "class", "program")
 DIFFICULTIES = ("easy", "medium", "hard")
 
@@ -72,8 +73,8 @@ def counts(values: Mapping[str, Any], *path: str) -> dict[str, int]:
 
 def statuses(inputs: ReportInputs) -> dict[str, int]:
     """Verdicts of the sandbox by status, in the page's order, without those that did not occur."""
-    stage = inputs.stages.get("validate_responses", {})
-    found = {**counts(stage, "statuses"), **counts(stage, "dropped")}
+    stage, again = inputs.stages.get("validate_responses", {}), inputs.stages.get(RESAMPLED, {})
+    found = Counter(counts(stage, "statuses")) + Counter(counts(stage, "dropped")) + Counter(counts(again, "statuses"))
     ordered = [*STATUS_MEANINGS, *sorted(set(found) - set(STATUS_MEANINGS))]
     return {name: found[name] for name in ordered if found.get(name)}
 
@@ -89,7 +90,8 @@ def scores_by_tenth(inputs: ReportInputs) -> list[int]:
 def flow(inputs: ReportInputs, stage: str) -> tuple[int, int, dict[str, int]] | None:
     """Rows in, rows out and drops by reason of one stage; None if it has not recorded them.
 
-    Two stages are shown as the method means them: validation lets the passing answers through (its rows are verdicts,
+    The responses of `resample_responses` and their verdicts are added to those of the first round. Two stages are shown
+    as the method means them: validation lets the passing answers through (its rows are verdicts,
     which it keeps all), and selection starts from those (the answers that did not pass were dropped before).
     """
     values = inputs.stages.get(stage, {})
@@ -97,6 +99,10 @@ def flow(inputs: ReportInputs, stage: str) -> tuple[int, int, dict[str, int]] | 
     if rows_in is None or rows_out is None:
         return None
     dropped = counts(values, "dropped")
+    if stage == "generate_responses":
+        again = inputs.stages.get(RESAMPLED, {})
+        rows_in, rows_out = rows_in + (figure(again, "rows_in") or 0), rows_out + (figure(again, "rows_out") or 0)
+        dropped = dict(Counter(dropped) + Counter(counts(again, "dropped")))
     if stage == "validate_responses" and (seen := statuses(inputs)):
         return sum(seen.values()), seen.get("passed", 0), {name: n for name, n in seen.items() if name != "passed"}
     if stage == "select_examples" and inputs.params.select_examples.keep == "passing":
@@ -117,10 +123,12 @@ def funnel_steps(inputs: ReportInputs) -> list[Step]:
         if stage == "collect_seeds" and rows_in > rows_out:
             steps.append(Step(name="functions read", stage=stage, rows=rows_in))
         if stage == "generate_responses":
+            rows_in = int(figure(inputs.stages[stage], "rows_in") or 0)
+            again = int(figure(inputs.stages.get(RESAMPLED, {}), "rows_in") or 0)
             tasks = figure(inputs.stages[stage], "tasks")
             per_task = round(rows_in / tasks) if tasks else inputs.params.generate_responses.num_samples
-            note = f"{plural(per_task, 'answer')} a task"
-            steps.append(Step(name="answers asked for", stage=stage, rows=rows_in, note=note))
+            note = f"{plural(per_task, 'answer')} per task" + (f", then {whole(again)} more" if again else "")
+            steps.append(Step(name="answers requested", stage=stage, rows=rows_in + again, note=note))
         steps.append(Step(name=name, stage=stage, rows=rows_out, dropped=dropped))
     return steps
 

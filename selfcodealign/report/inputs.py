@@ -183,13 +183,15 @@ def read_loss(path: Path) -> list[LossPoint]:
     return points
 
 
-def read_attempts(instructions: Path, responses: Path, verdicts: Path) -> dict[tuple[str, str], Attempts]:
+def read_attempts(
+    instructions: Path, responses: Sequence[Path], verdicts: Sequence[Path]
+) -> dict[tuple[str, str], Attempts]:
     """How many tasks, well-formed answers and passes there were by category and difficulty.
 
     Args:
         instructions: the tasks; without this file there are no counts.
-        responses: the well-formed answers.
-        verdicts: what the sandbox saw.
+        responses: files of well-formed answers; those that are missing are skipped.
+        verdicts: files of verdicts on them; likewise.
 
     Raises:
         InputError: a file is there but is not readable.
@@ -199,17 +201,18 @@ def read_attempts(instructions: Path, responses: Path, verdicts: Path) -> dict[t
     for row_id, category, difficulty in _columns(instructions, "id", "category", "difficulty"):
         kinds[row_id] = (category, difficulty)
         counts.setdefault(kinds[row_id], Attempts()).tasks += 1
-    passed = {row_id for row_id, status in _columns(verdicts, "id", "status") if status == "passed"}
-    for row_id, instruction_id in _columns(responses, "id", "instruction_id"):
+    judged = [row for path in verdicts for row in _columns(path, "id", "status")]
+    passed = {row_id for row_id, status in judged if status == "passed"}
+    for row_id, instruction_id in (row for path in responses for row in _columns(path, "id", "instruction_id")):
         if instruction_id in kinds:
             counts[kinds[instruction_id]].answers += 1
             counts[kinds[instruction_id]].passed += row_id in passed
     return counts
 
 
-def read_output_tokens(responses: Path) -> dict[str, int]:
-    """Generated tokens by id of the response; empty if the file is not there."""
-    return dict(_columns(responses, "id", "output_tokens"))
+def read_output_tokens(responses: Sequence[Path]) -> dict[str, int]:
+    """Generated tokens by id of the response; files that are missing are skipped."""
+    return dict(row for path in responses for row in _columns(path, "id", "output_tokens"))
 
 
 def installed_versions(names: Sequence[str] = PACKAGES) -> dict[str, str]:

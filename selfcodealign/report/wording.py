@@ -14,6 +14,7 @@ STAGES: dict[str, str] = {
     "generate_instructions": "Write tasks",
     "generate_responses": "Answer tasks",
     "validate_responses": "Run in sandbox",
+    "resample_responses": "Answer tasks again",
     "select_examples": "Select pairs",
     "finetune_model": "Fine-tune",
     "evaluate_model": "Evaluate",

@@ -4,10 +4,10 @@ A response that passes only its own tests may share their mistake; one that also
 the same task is more likely to be right.
 """
 
-import ast
 from collections.abc import Callable, Iterator, Sequence
 
 from selfcodealign.journal import Journal
+from selfcodealign.program_text import defined_names, used_names
 from selfcodealign.records import Agreement, Response, Verdict
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled
 from selfcodealign.sandbox.pool import Sandbox
@@ -85,28 +85,3 @@ def _comparable(group: Sequence[Response]) -> Iterator[Crossing]:
         for code in group:
             if code.id != tests.id and wanted and wanted <= defined[code.id]:
                 yield code, tests
-
-
-def defined_names(code: str) -> set[str]:
-    """Names that some code gives to things at its top level."""
-    names: set[str] = set()
-    for node in statements_of(code):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            names.add(node.name)
-        else:
-            stored = (part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store))
-            names |= {part.id for part in stored}
-    return names
-
-
-def used_names(code: str) -> set[str]:
-    """All names that some code uses, attributes aside."""
-    return {part.id for node in statements_of(code) for part in ast.walk(node) if isinstance(part, ast.Name)}
-
-
-def statements_of(code: str) -> list[ast.stmt]:
-    """The statements at the top level of some code; none if it does not parse."""
-    try:
-        return ast.parse(code).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []

@@ -17,9 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selfcodealign.journal import Journal
-from selfcodealign.program_text import as_program
+from selfcodealign.program_text import as_program, defined_names, statements_of, used_names
 from selfcodealign.records import ConsensusTests, Response, Verdict
-from selfcodealign.sandbox.agreement import defined_names, statements_of, used_names
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled
 from selfcodealign.sandbox.pool import Sandbox
 from selfcodealign.sandbox.settings import Program, Status

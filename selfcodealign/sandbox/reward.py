@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 from selfcodealign.errors import InputError
 from selfcodealign.opened_answers import OPENING, code_end, whole_answer
-from selfcodealign.program_text import as_program, closed_blocks
+from selfcodealign.program_text import as_program, closed_blocks, statements_of
 from selfcodealign.records import Verdict, row_id
-from selfcodealign.sandbox.agreement import statements_of
 from selfcodealign.sandbox.pool import Submitted, open_sandbox
 from selfcodealign.sandbox.settings import Program, SandboxSettings, Status
 from selfcodealign.sandbox.survey import survey_outcomes, survey_program

@@ -65,6 +65,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_rows(data / "generate_responses/responses.parquet", responses, Response)
     write_rows(data / "validate_responses/verdicts.parquet", verdicts, Verdict)
     write_rows(data / "validate_responses/consensus.parquet", [], ConsensusTests)
+    write_rows(data / "resample_responses/responses.parquet", [], Response)
+    write_rows(data / "resample_responses/verdicts.parquet", [], Verdict)
     return root
 
 
@@ -185,6 +187,26 @@ def test_pairs_of_an_earlier_run_follow_the_run_s_own(folder: Path) -> None:
     assert len(own) == len(EXEMPLARS)
     assert metrics(folder)["shipped_pairs"]["pairs"] == len(shipped) > 100
     assert metrics(folder)["preferences"]["pairs"] == len(own)
+
+
+def test_further_responses_are_selected_from_and_paired_like_the_first_ones(selected: Path) -> None:
+    data = selected / "data"
+    before = read_rows(data / "select_examples/examples.parquet", Example)
+    responses, verdicts = data / "generate_responses/responses.parquet", data / "validate_responses/verdicts.parquet"
+    moved = {row.id for number, row in enumerate(read_rows(responses, Response)) if number % 4 == 0}
+    for path, record in ((responses, Response), (verdicts, Verdict)):
+        rows = read_rows(path, record)
+        write_rows(path, [row for row in rows if row.id not in moved], record)
+        write_rows(data / "resample_responses" / path.name, [row for row in rows if row.id in moved], record)
+    result = run_stage()
+    assert result.exit_code == 0, result.output
+    after = read_rows(data / "select_examples/examples.parquet", Example)
+    assert {row.id for row in after} == {row.id for row in before}
+    assert metrics(selected)["resampled_responses"] == len(moved)
+    (chosen, *_) = [row.response_id for row in after if row.response_id in moved]
+    traced = CliRunner().invoke(cli, ["trace", chosen])
+    assert traced.exit_code == 0, traced.output
+    assert "passed in" in traced.output
 
 
 def test_every_shipped_exemplar_survives_the_rules_and_the_benchmark_copy_does_not(selected: Path) -> None:

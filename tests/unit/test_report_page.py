@@ -325,7 +325,7 @@ def test_funnel_levels_and_drops_follow_the_metrics(tmp_path: Path) -> None:
     write_plots(ReportInputs(params=PARAMS, stages=stages), tmp_path)
     funnel = list(csv.DictReader((tmp_path / "funnel.csv").open()))
     assert [(row["step"][3:], int(row["rows"])) for row in funnel] == [
-        ("functions read", 1000), ("functions collected", 100), ("answers asked for", 80),
+        ("functions read", 1000), ("functions collected", 100), ("answers requested", 80),
         ("well-formed answers", 60), ("passed in sandbox", 40), ("training pairs", 15),
     ]  # fmt: skip
     drops = {row["reason"]: int(row["rows"]) for row in csv.DictReader((tmp_path / "drops.csv").open())}
