@@ -10,6 +10,7 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from selfcodealign.training.planned_steps import Batch, PlannedSteps
 from selfcodealign.training.rewards import PairSums
 from selfcodealign.training.rows import IGNORED, PreferenceRow
+from selfcodealign.training.shared_prompts import TOLERANCE, SharedPrompts, takes_masks
 from selfcodealign.training.token_loss import has_plain_head, token_log_probs
 
 
@@ -84,6 +85,7 @@ class PreferenceTrainer(PlannedSteps, DPOTrainer):
     loss_is_scaled_for_ga = True
     _nll_weight = 0.0
     _sums = PairSums()
+    _shares_prompts = False
 
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         """The rows are tokens already."""
@@ -104,6 +106,7 @@ class PreferenceTrainer(PlannedSteps, DPOTrainer):
         """
         self._nll_weight = nll_weight
         rows: Any = self.train_dataset
+        self._shares_prompts = self._can_share_prompts(rows)
         for name, values in self._reference_columns(rows, casts=self._is_autocast).items():
             rows = rows.add_column(name, values)
         self.train_dataset = rows
@@ -126,9 +129,29 @@ class PreferenceTrainer(PlannedSteps, DPOTrainer):
         model.train(was_training)
         return {"ref_chosen_logps": chosen, "ref_rejected_logps": rejected}
 
+    def _can_share_prompts(self, rows: Any) -> bool:
+        """Whether a pair can be one sequence: the model gives the longest pair the same log-probabilities that way.
+
+        Models with a state beside attention, with a window shorter than the pairs, or with other positions do not.
+        """
+        model: Any = self.model
+        causal = _causal_of(model)
+        if self.args.device.type != "cpu" or not has_plain_head(causal) or not takes_masks(causal.base_model):
+            return False
+        longest = max(rows, key=lambda row: sum(map(len, _parts_of(row))))
+        batch = self._prepare_inputs(self.data_collator([longest]))
+        was_training = model.training
+        model.eval()
+        with torch.no_grad():
+            apart, shared = self._separate_log_probs(model, batch), self._shared_log_probs(model, batch)
+        model.train(was_training)
+        error = ((apart - shared).abs() / batch["completion_mask"].sum(1)).max()
+        return bool(error < TOLERANCE)
+
     def row_length(self, row: dict[str, Any]) -> int:
-        """Tokens of the longer one of a pair's two sequences."""
-        return len(row["prompt_ids"]) + max(len(row["chosen_ids"]), len(row["rejected_ids"]))
+        """Tokens of a pair as one sequence, or of the longer one of its two sequences."""
+        prompt, chosen, rejected = map(len, _parts_of(row))
+        return prompt + (chosen + rejected if self._shares_prompts else max(chosen, rejected))
 
     def num_supervised_in(self, batch: Batch) -> int:
         """Tokens of the chosen and the rejected answers."""
@@ -161,7 +184,24 @@ class PreferenceTrainer(PlannedSteps, DPOTrainer):
 
     def _answer_log_probs(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
         """The log-probability of each answer, summed over its tokens, nats: [2 * pairs]."""
-        causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+        return (
+            self._shared_log_probs(model, inputs) if self._shares_prompts else self._separate_log_probs(model, inputs)
+        )
+
+    def _shared_log_probs(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        """`_answer_log_probs` with the prompt of a pair computed once."""
+        causal = _causal_of(model)
+        pairs = SharedPrompts.of(inputs)
+        hidden = causal.base_model(
+            input_ids=pairs.input_ids, attention_mask=pairs.allowed, position_ids=pairs.position_ids, use_cache=False
+        ).last_hidden_state
+        weight = causal.get_output_embeddings().weight
+        log_probs = token_log_probs(hidden[pairs.rows, pairs.columns], weight, pairs.targets)
+        return log_probs.new_zeros(len(inputs["input_ids"])).index_add(0, pairs.answers, log_probs)
+
+    def _separate_log_probs(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+        """`_answer_log_probs` with a sequence per answer."""
+        causal = _causal_of(model)
         tokens = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"], "use_cache": False}
         labels = inputs["input_ids"].masked_fill(inputs["completion_mask"] == 0, IGNORED)
         if self.args.device.type != "cpu" or not has_plain_head(causal):
@@ -197,3 +237,12 @@ class PreferenceTrainer(PlannedSteps, DPOTrainer):
                 loss += float(self.compute_loss(self.model, self._prepare_inputs(batch), False, total))
         sums, self._sums = self._sums, before
         return loss, sums
+
+
+def _causal_of(model: Any) -> Any:
+    """The causal model under adapters, if there are any."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _parts_of(row: dict[str, Any]) -> tuple[list[int], list[int], list[int]]:
+    return row["prompt_ids"], row["chosen_ids"], row["rejected_ids"]

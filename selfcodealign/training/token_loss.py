@@ -80,9 +80,10 @@ class _SupervisedLoss(torch.autograd.Function):
 def token_log_probs(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """The log-probability of each token, nats, [tokens].
 
-    Unlike in `supervised_loss`, what weight a token has in the loss is known only after all log-probabilities of its
-    answer are. So the gradients cannot be computed with them, and the logits are computed a second time on the way
-    back, which takes less memory than keeping them.
+    Unlike in `supervised_loss`, the weight of a token in the loss is known only after all log-probabilities of its
+    answer are. For a frozen embedding the gradient of each log-probability is computed in the forward pass, and the
+    backward pass multiplies it by the weight. Otherwise the logits are computed a second time in the backward pass,
+    which takes less memory than keeping them.
 
     Args:
         hidden: last hidden states of the supervised positions, [tokens, width].
@@ -101,18 +102,25 @@ class _TokenLogProbs(torch.autograd.Function):
         cast_weight = weight.to(dtype)
         log_sums = torch.empty(len(hidden), dtype=torch.float32, device=hidden.device)
         log_probs = torch.empty_like(log_sums)
+        is_frozen = ctx.needs_input_grad[0] and not ctx.needs_input_grad[1]
+        slopes = torch.empty_like(hidden) if is_frozen else None
         for start in range(0, len(hidden), CHUNK_TOKENS):
             part = slice(start, start + CHUNK_TOKENS)
             logits = (hidden[part].to(dtype) @ cast_weight.T).float()
             log_sums[part] = torch.logsumexp(logits, dim=1)
             log_probs[part] = logits.gather(1, targets[part, None])[:, 0] - log_sums[part]
+            if slopes is not None:
+                slopes[part] = _logit_gradients(logits, log_sums[part], targets[part]).to(dtype) @ cast_weight
         ctx.dtype = dtype
-        ctx.save_for_backward(hidden, weight, targets, log_sums)
+        ctx.save_for_backward(slopes, *((hidden, weight, targets, log_sums) if slopes is None else ()))
         return log_probs
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:
-        hidden, weight, targets, log_sums = ctx.saved_tensors
+        slopes, *kept = ctx.saved_tensors
+        if slopes is not None:
+            return slopes * grads[0][:, None].to(slopes.dtype), None, None
+        hidden, weight, targets, log_sums = kept
         cast_weight = weight.to(ctx.dtype)
         grad_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
         grad_weight = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
@@ -120,13 +128,15 @@ class _TokenLogProbs(torch.autograd.Function):
             part = slice(start, start + CHUNK_TOKENS)
             chunk, of_token = hidden[part].to(ctx.dtype), grads[0][part, None]
             logits = (chunk @ cast_weight.T).float()
-            # the gradient of the logits: one at the target, less the softmax
-            grad = (
-                logits.sub_(log_sums[part, None]).exp_().mul_(-of_token).scatter_add_(1, targets[part, None], of_token)
-            )
-            grad = grad.to(ctx.dtype)
+            grad = (_logit_gradients(logits, log_sums[part], targets[part]) * of_token).to(ctx.dtype)
             if grad_hidden is not None:
                 grad_hidden[part] = grad @ cast_weight
             if grad_weight is not None:
                 grad_weight += grad.T @ chunk
         return grad_hidden, grad_weight, None
+
+
+def _logit_gradients(logits: torch.Tensor, log_sums: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Gradients of log-probabilities by their logits: one at the target, less the softmax. Overwrites the logits."""
+    ones = torch.ones_like(log_sums)[:, None]
+    return logits.sub_(log_sums[:, None]).exp_().neg_().scatter_add_(1, targets[:, None], ones)

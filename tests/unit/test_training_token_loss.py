@@ -41,6 +41,9 @@ def test_log_probabilities_of_tokens_and_their_gradients_are_those_of_log_softma
     grads = torch.autograd.grad((factors * found).sum(), [hidden, weight])
     for grad, expected_grad in zip(grads, expected_grads, strict=True):
         torch.testing.assert_close(grad, expected_grad, rtol=1e-4, atol=1e-4)
+    frozen = token_log_probs(hidden, weight.detach(), targets)  # its gradients are computed in the forward pass
+    (grad,) = torch.autograd.grad((factors * frozen).sum(), [hidden])
+    torch.testing.assert_close(grad, expected_grads[0], rtol=1e-4, atol=1e-4)
 
 
 def test_log_probabilities_in_bfloat16_have_gradients_of_the_same_precision_and_a_frozen_embedding_none() -> None:
