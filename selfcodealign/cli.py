@@ -32,11 +32,17 @@ app.command()(one_line_errors(curation_command.publish))
 
 @app.command()
 @one_line_errors
-def doctor() -> None:
-    """One line a need (Python, engine, model source, Docker, gVisor, image, disk, GPU): ok, or how to get it."""
+def doctor(
+    params_path: Annotated[Path, typer.Option("--params", help="the params file of the run")] = Path("params.yaml"),
+) -> None:
+    """Check what the run at hand needs, and print a fix for each need that is missing.
+
+    Python, engine, CPU instructions, memory, disk, models, benchmarks, sandbox with gVisor's release, GPU. Downloads
+    nothing. The exit status is 2 if something is missing.
+    """
     from selfcodealign.doctor import checks, exit_code, format_checks
 
-    found = checks()
+    found = checks(params_path=params_path)
     typer.echo(format_checks(found))
     raise typer.Exit(exit_code(found))
 
@@ -89,7 +95,7 @@ def estimate(
 
 
 def main() -> None:
-    """Entry point of the `selfcodealign` command."""
+    """Run the command line."""
     app()
 
 

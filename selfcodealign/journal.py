@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import InputError
-from selfcodealign.locking import only_process
+from selfcodealign.locking import WRITABLE_HINT, only_process
 from selfcodealign.records import row_id
 
 LOOKUP_CHUNK = 900
@@ -122,7 +122,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot open the journal {path}: {error.strerror}") from error
+        raise InputError(f"cannot open the journal {path}: {error.strerror}; {WRITABLE_HINT}") from error
     with only_writer(path):
         connection = connect(path)
         try:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from selfcodealign.errors import InputError
 
+# After `sudo make`, say, files may be root's.
+WRITABLE_HINT = "`selfcodealign doctor` says which files cannot be written, and how to fix that"
+
 
 @contextmanager
 def only_process(path: Path, what: str) -> Iterator[int]:
@@ -31,7 +34,7 @@ def only_process(path: Path, what: str) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise InputError(f"cannot lock {what}: {path}: {error.strerror}") from error
+        raise InputError(f"cannot lock {what}: {path}: {error.strerror}; {WRITABLE_HINT}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

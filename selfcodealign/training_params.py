@@ -106,6 +106,11 @@ class FinetuneModel(Section):
         """The learning rate that is set, or the default of the objective and the method."""
         return LEARNING_RATES[self.objective][self.method] if self.learning_rate is None else self.learning_rate
 
+    @property
+    def runs_answers(self) -> bool:
+        """Whether the training runs sampled answers in the sandbox."""
+        return self.objective == "grpo" or self.validation == "executed"
+
     @model_validator(mode="after")
     def _validates_on_held_out_tasks(self) -> "FinetuneModel":
         if self.validation == "executed" and self.holdout_share == 0.0:

@@ -17,7 +17,32 @@ fail() {
     exit 2
 }
 
+# gVisor, vLLM's wheels and most of what these scripts call exist on Linux only.
+[ "$(uname -s)" = Linux ] ||
+    fail "SelfCodeAlign needs Linux, and this is $(uname -s): use a Linux machine or virtual machine, or on Windows WSL 2"
+
 is_root() { [ "$(id -u)" -eq 0 ]; }
+
+# Where the Docker daemon of our own keeps what must stay root's: its images, and its socket.
+DAEMON_DATA="$TOOLS/docker/data"
+DAEMON_RUN="$TOOLS/docker/run"
+
+# Gives what root made in the checkout to its owner. The daemon's own files stay as they are.
+hand_over() {
+    is_root && [ "$(stat -c %u "$ROOT")" -ne 0 ] || return 0
+    find "$ROOT" \( -path "$DAEMON_DATA" -o -path "$DAEMON_RUN" \) -prune -o -user root -exec chown -h "$(stat -c %u:%g "$ROOT")" {} +
+}
+
+# Stops with one line if files of somebody else are in the way, such as those that `sudo make` of an earlier version left.
+require_own_files() {
+    local path
+    ! is_root || return 0
+    for path in "$VENV" "$TOOLS" "$TOOLS"/* "$TOOLS/docker/lock" "$ROOT/.cache" "$ROOT"/.cache/*; do
+        case "$path" in "$DAEMON_DATA" | "$DAEMON_RUN") continue ;; esac
+        [ ! -e "$path" ] || [ -w "$path" ] ||
+            fail "$path belongs to $(stat -c %U "$path") and cannot be written: run 'sudo $ROOT/setup/owner.sh' once, then make again"
+    done
+}
 
 has() { command -v "$1" >/dev/null 2>&1; }
 

@@ -4,12 +4,15 @@
 #   setup/docker.sh start    use the running Docker that has `runsc`, else start a daemon of our own
 #   setup/docker.sh stop     stop the daemon that `start` started (a Docker that was there stays)
 #   setup/docker.sh purge    stop, and remove its images and files
-#   setup/docker.sh runsc    no daemon: only see that gVisor is installed, for the runtime `runsc-direct`
+#   setup/docker.sh runsc    no daemon: only see that gVisor is installed, for the runtime `runsc-direct`, and what
+#                            builds its root file system, unless that was copied here from another machine
 #   setup/docker.sh status   say which daemon is used; exit 0 when it answers
 #
 # The daemon of our own keeps its data, socket, pid file and log in .tools/docker, has neither bridge nor firewall rules
 # (sandboxes have no network) and shares nothing with another Docker. Its address goes to .tools/docker-host, which
 # the library reads when DOCKER_HOST is not set.
+#
+# gVisor must be as new as selfcodealign/sandbox/releases.py says; ALLOW_OLD_GVISOR=1 accepts an older one.
 set -euo pipefail
 # shellcheck source=setup/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -53,13 +56,56 @@ install_packages() {
     # Makes the image of the sandbox where no image registry is reachable.
     has mmdebstrap || packages+=(mmdebstrap debian-archive-keyring)
     [ "${#packages[@]}" -eq 0 ] || apt_install "the sandbox" "${packages[@]}"
+    require_release "$(command -v runsc)"
+}
+
+# What gVisor without Docker needs: a root file system that was copied here needs nothing that builds one.
+install_alone() {
+    local packages=()
+    require_own_files
+    has runsc || packages+=(runsc)
+    has mmdebstrap || has_root_folder || packages+=(mmdebstrap debian-archive-keyring)
+    if [ "${#packages[@]}" -gt 0 ]; then
+        is_root || fail "gVisor without Docker needs '${packages[*]}': run 'sudo make sandbox SANDBOX=runsc-direct', or without root put gVisor's runsc on the PATH (https://gvisor.dev/docs/user_guide/install/) and copy .cache/sandbox/rootfs from a machine that has it"
+        apt_install "the sandbox" "${packages[@]}"
+    fi
+    require_release "$(command -v runsc)"
+    hand_over
+}
+
+# Whether the root file system of this version is in place.
+has_root_folder() {
+    (cd "$ROOT" && "$VENV/bin/python" -m selfcodealign.sandbox.image has-rootfs) >/dev/null 2>&1
+}
+
+# Runs a file of the library that needs nothing but Python. Arguments: the file, then its own.
+run_library_file() {
+    local python="$VENV/bin/python" file=$1
+    shift
+    [ -x "$python" ] || python=python3
+    "$python" -I "$ROOT/selfcodealign/sandbox/$file" "$@"
+}
+
+# Stops if gVisor is older than the minimum and that was not asked for. Arguments: its `runsc`, which may be unknown, or
+# be on the machine of another daemon.
+require_release() {
+    local version problem
+    [ -n "$1" ] && version=$("$1" --version 2>/dev/null) || return 0
+    version=${version%%$'\n'*}
+    problem=$(run_library_file releases.py "${version#runsc version }" 2>&1) && return
+    [ -n "${ALLOW_OLD_GVISOR:-}" ] || fail "$problem"
+    say "warning: $1 has an old release, ${version#runsc version }, which ALLOW_OLD_GVISOR allows"
+}
+
+# The `runsc` of the Docker at an address. Arguments: the address ('' is Docker's default).
+runsc_of() {
+    # shellcheck disable=SC2016 # the $ are the template's
+    docker ${1:+-H "$1"} info --format '{{range $name, $runtime := .Runtimes}}{{if eq $name "runsc"}}{{$runtime.Path}}{{end}}{{end}}' 2>/dev/null || true
 }
 
 # The gVisor platform for the daemon: the one that `runsc` without Docker uses too, by the same rule and from the same file.
 probe_platform() {
-    local python="$VENV/bin/python"
-    [ -x "$python" ] || python=python3
-    "$python" -I "$ROOT/selfcodealign/sandbox/platforms.py" "$(command -v runsc)" "$ROOT/.cache/sandbox/platform.json" 2>>"$LOG" ||
+    run_library_file platforms.py "$(command -v runsc)" "$ROOT/.cache/sandbox/platform.json" 2>>"$LOG" ||
         fail "gVisor ($(command -v runsc)) starts no sandbox on this machine, see $LOG: it needs ptrace and user namespaces (a container must be privileged)"
 }
 
@@ -79,15 +125,22 @@ JSON
 start_own() {
     is_root || fail "no running Docker has the gVisor runtime 'runsc': run 'sudo make sandbox', or add the runtime to your Docker (https://gvisor.dev/docs/user_guide/install/)"
     if has dockerd && has docker; then install_packages; else install_packages docker.io; fi
-    mkdir -p "$RUN_DIR" "$HOME_DIR/data"
+    mkdir -p "$RUN_DIR" "$DAEMON_DATA"
+    chmod 755 "$TOOLS" "$HOME_DIR" "$RUN_DIR" # whatever root's umask: the owner of the checkout has to reach the socket
     write_config
     say "starting a Docker daemon with gVisor (log: $LOG)"
     # setsid: the daemon outlives this make, and its Ctrl-C.
     setsid dockerd --config-file "$CONFIG" --host "unix://$SOCKET" --pidfile "$PID_FILE" \
-        --data-root "$HOME_DIR/data" --exec-root "$RUN_DIR/exec" \
+        --data-root "$DAEMON_DATA" --exec-root "$RUN_DIR/exec" \
         --containerd-namespace "selfcodealign-$KEY" --containerd-plugins-namespace "selfcodealign-$KEY-plugins" \
         --iptables=false --bridge=none </dev/null >>"$LOG" 2>&1 &
     wait_until_up $!
+}
+
+# Uses our own daemon. Who ran `sudo make sandbox` in a checkout of their own uses it without sudo from then on. That is
+# as much power as the group `docker` has, and goes to nobody else.
+use_own() {
+    ! is_root || chown "$(stat -c %u "$ROOT")" "$SOCKET"
     printf 'unix://%s\n' "$SOCKET" >"$HOST_FILE"
 }
 
@@ -102,20 +155,27 @@ wait_until_up() {
 }
 
 start() {
+    require_own_files
     mkdir -p "$HOME_DIR"
     # Two makes at once must not start two daemons. The daemon must not inherit the lock (9>&-).
     exec 9>"$HOME_DIR/lock"
     flock -w 120 9 || fail "another set-up holds $HOME_DIR/lock: wait for it, then run make again"
     if own_pid >/dev/null && has_runsc_runtime "unix://$SOCKET"; then
-        printf 'unix://%s\n' "$SOCKET" >"$HOST_FILE"
+        require_release "$(runsc_of "unix://$SOCKET")"
+        use_own
     elif has_runsc_runtime "${DOCKER_HOST:-}"; then
+        require_release "$(runsc_of "${DOCKER_HOST:-}")"
         rm -f "$HOST_FILE" # the client's own default is the one to use
+    elif own_pid >/dev/null && ! is_root; then
+        fail "the Docker daemon of this checkout does not answer $(id -un): run 'sudo make sandbox', then make again"
     else
         # The library asks DOCKER_HOST first: a daemon of ours would not be seen.
         [ -z "${DOCKER_HOST:-}" ] || fail "DOCKER_HOST=$DOCKER_HOST has no runtime 'runsc' or does not answer: unset DOCKER_HOST, or add the runtime there"
         stop_own
         start_own 9>&-
+        use_own
     fi
+    hand_over
 }
 
 # Ends what a killed daemon left behind: its containerd, which the next daemon would wait for in vain, and its containers.
@@ -139,6 +199,7 @@ unmount_leftovers() {
 stop_own() {
     local pid deadline
     if pid=$(own_pid); then
+        is_root || fail "the Docker daemon of this checkout runs as root: run 'sudo make stop' first"
         say "stopping the Docker daemon of this checkout"
         kill "$pid"
         deadline=$((SECONDS + 30))
@@ -152,6 +213,7 @@ stop_own() {
 
 purge() {
     stop_own
+    [ ! -d "$DAEMON_DATA" ] || is_root || fail "$DAEMON_DATA belongs to root: run 'sudo setup/docker.sh purge' first"
     rm -rf "$HOME_DIR" "$RUN_DIR"
 }
 
@@ -166,7 +228,7 @@ case "${1:-}" in
     start) start ;;
     stop) stop_own ;;
     purge) purge ;;
-    runsc) install_packages ;;
+    runsc) install_alone ;;
     status) status ;;
     *) fail "usage: setup/docker.sh start|stop|purge|runsc|status" ;;
 esac

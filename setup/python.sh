@@ -103,12 +103,14 @@ install() {
 
 main() {
     local python wanted
+    require_own_files
     python=$(find_python)
     wanted=$(fingerprint "$python")
     if [ "$(cat "$STAMP" 2>/dev/null)" != "$wanted" ] || ! "$VENV/bin/python" -c '' 2>/dev/null; then
         mkdir -p "$TOOLS"
         install "$python"
         printf '%s\n' "$wanted" >"$STAMP"
+        hand_over
         say "the environment is ready: . .venv/bin/activate"
     fi
 }

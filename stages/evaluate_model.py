@@ -22,7 +22,7 @@ from selfcodealign.files import replaced_folder, write_text
 from selfcodealign.generation import Usage, generate_answers, load_prompt_format
 from selfcodealign.models import read_card
 from selfcodealign.params import load_params
-from selfcodealign.sandbox import sandbox_settings
+from selfcodealign.sandbox import prepare_sandbox, sandbox_settings
 from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
 
 NAME = "evaluate_model"
@@ -57,6 +57,8 @@ def main(
         if reason := read_missing(data).get(benchmark.value):
             write_missing(run, target, model, benchmark.value, reason)
             return
+        sandbox = sandbox_settings(params.sandbox)
+        prepare_sandbox(sandbox)  # now, and not after all solutions were generated
         loaded = load_benchmark(data, benchmark.value)
         prompt_format = load_prompt_format(weights, read_card(weights).prompt_form)
         solutions = generate_solutions(
@@ -80,7 +82,7 @@ def main(
         result = evaluate_samples(
             loaded,
             group_samples(solutions.samples, loaded, "the solutions"),
-            sandbox=sandbox_settings(params.sandbox),
+            sandbox=sandbox,
             journal_path=cache_folder() / JOURNAL,
         )
         with replaced_folder(target) as folder:

@@ -106,10 +106,11 @@ def _smoke(params: Params, run: StageRun) -> Iterator[Smoke | None]:
 
 def _judge(params: Params, model: Path, run: StageRun) -> Judge:
     """The model as a judge: greedy, through the journal like every answer."""
-    from selfcodealign.generation import Decoding, Request, generate_answers, load_prompt_format
+    from selfcodealign.generation import Decoding, Request, check_engine, generate_answers, load_prompt_format
     from selfcodealign.models import read_card
 
     prompt_format = load_prompt_format(model, read_card(model).prompt_form)
+    check_engine(model, params.engine)  # now, and not after minutes of filters that come before the judge
 
     def ask(questions: Sequence[tuple[str, list[dict[str, str]]]]) -> dict[str, str]:
         requests = [

@@ -12,11 +12,19 @@ from typing import Annotated
 import typer
 
 from selfcodealign.files import replaced_folder, write_text
-from selfcodealign.models import read_card
-from selfcodealign.params import load_params
+from selfcodealign.models import ModelCard, hidden_size, read_card
+from selfcodealign.params import Params, load_params
 from selfcodealign.records import Dropped, Example, Preference, read_rows, write_rows
-from selfcodealign.sandbox import CodeReward, sandbox_settings
-from selfcodealign.stage import StageRun, cache_folder, run_stage, stage_run
+from selfcodealign.requirements import (
+    check_memory,
+    check_space,
+    dvc_copies,
+    has_cpu_build,
+    training_memory,
+    training_writes,
+)
+from selfcodealign.sandbox import CodeReward, prepare_sandbox, sandbox_settings
+from selfcodealign.stage import StageRun, cache_folder, repository_folder, run_stage, stage_run
 from selfcodealign.training import (
     DropReason,
     GroupPoint,
@@ -75,6 +83,7 @@ def main(
     card = read_card(base)
     seed = params.seed if settings.seed is None else settings.seed
     checkpoints = checkpoint_folder(cache or cache_folder(), card, pairs, settings, seed)
+    _check_machine(params, base, card, out=out, checkpoints=checkpoints)
     # The sandbox opens at the first answer: without executed validation and grpo, never.
     with stage_run(NAME, metrics) as run, CodeReward(sandbox_settings(params.sandbox), mode="share") as reward:
         result = finetune_model(
@@ -103,6 +112,23 @@ def main(
         if result.groups:
             run.record(groups=_groups(result))
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _check_machine(params: Params, base: Path, card: ModelCard, *, out: Path, checkpoints: Path) -> None:
+    """Refuse, before the model is loaded, what would fail at the first checkpoint, the first answer or by a kill."""
+    settings = params.finetune_model
+    width = hidden_size(base)
+    if has_cpu_build("torch"):
+        check_memory(
+            training_memory(card.parameters, width, settings),
+            who=NAME,
+            fix="set finetune_model.method: lora" if settings.method == "full" else "take a smaller model",
+        )
+    writes = training_writes(card.parameters, width, settings, out=out, checkpoints=checkpoints)
+    outputs = [write for write in writes if write.folder == out]
+    check_space([*writes, *dvc_copies(outputs, repository_folder())], who=NAME)
+    if settings.runs_answers:
+        prepare_sandbox(sandbox_settings(params.sandbox))
 
 
 def _executed_validation(examples: Path, judge: CodeReward, settings: FinetuneModel, seed: int) -> Validation | None:

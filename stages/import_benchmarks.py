@@ -1,16 +1,15 @@
 """Stage import_benchmarks: bring the benchmarks of the evaluation into the pipeline."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from selfcodealign.errors import PrerequisiteError
-from selfcodealign.evaluation import OVERRIDE_VARIABLES, find_others, import_benchmarks, read_missing, write_others
+from selfcodealign.evaluation import Places, find_others, import_benchmarks, read_missing, write_others
 from selfcodealign.files import replaced_folder
 from selfcodealign.params import load_params
-from selfcodealign.stage import cache_folder, run_stage, stage_run
+from selfcodealign.stage import cache_folder, repository_folder, run_stage, stage_run
 
 NAME = "import_benchmarks"
 
@@ -30,23 +29,19 @@ def main(
     of the training data (`others`) stays where it lies; others.json lists its files with their digests,
     and what is absent: that is said in a line, in the metrics and on the dataset's card, and ends nothing.
     """
-    from appdirs import user_cache_dir
-
     params = load_params(params_path)
-    overrides = {name: os.environ[name] for name in OVERRIDE_VARIABLES.values() if os.environ.get(name)}
-    root = Path(os.environ.get("DVC_ROOT", "."))
+    root = repository_folder()
+    places = Places.of_machine([root / name for name in params.import_benchmarks.folders], cache_folder())
     with stage_run(NAME, metrics_path) as run:
-        others = find_others(
-            params.import_benchmarks.others, [root / name for name in params.import_benchmarks.folders]
-        )
+        others = find_others(params.import_benchmarks.others, places.folders)
         with replaced_folder(out) as folder:
             infos = import_benchmarks(
                 params.import_benchmarks,
                 folder,
                 root=root,
-                overrides=overrides,
-                evalplus_cache=Path(user_cache_dir("evalplus")),
-                download_folder=cache_folder() / "benchmarks",
+                overrides=places.overrides,
+                evalplus_cache=places.evalplus_cache,
+                download_folder=places.downloads,
             )
             missing = read_missing(folder)
             if set(params.evaluate_model.benchmarks) <= missing.keys():

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from selfcodealign.models import import_generator
+from selfcodealign.models import check_import_space, import_generator
 from selfcodealign.params import load_params
-from selfcodealign.stage import cache_folder, run_stage, stage_run
+from selfcodealign.stage import cache_folder, repository_folder, run_stage, stage_run
 
 NAME = "import_generator"
 
@@ -28,8 +28,11 @@ def main(
     brings a model of its own, as import_model does.
     """
     params = load_params(params_path)
+    downloads = cache or cache_folder() / "models"
+    if params.import_generator.model is not None:
+        check_import_space(params.import_generator.model, out, downloads, repository_folder())
     with stage_run(NAME, metrics) as run:
-        card = import_generator(params.import_generator, base, out, cache or cache_folder() / "models")
+        card = import_generator(params.import_generator, base, out, downloads)
         run.record(is_base=params.import_generator.model is None, **dataclasses.asdict(card))
 
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from selfcodealign.models import import_model
+from selfcodealign.models import check_import_space, import_model
 from selfcodealign.params import load_params
-from selfcodealign.stage import cache_folder, run_stage, stage_run
+from selfcodealign.stage import cache_folder, repository_folder, run_stage, stage_run
 
 NAME = "import_model"
 
@@ -27,8 +27,10 @@ def main(
     loads in transformers and in vLLM; model_card.json says what it holds and how the model is to be prompted.
     """
     params = load_params(params_path)
+    downloads = cache or cache_folder() / "models"
+    check_import_space(params.import_model, out, downloads, repository_folder())
     with stage_run(NAME, metrics) as run:
-        card = import_model(params.import_model, out, cache or cache_folder() / "models")
+        card = import_model(params.import_model, out, downloads)
         run.record(**dataclasses.asdict(card))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from selfcodealign.errors import PrerequisiteError
 from selfcodealign.params import load_params
 from selfcodealign.records import Seed, read_rows, write_rows
+from selfcodealign.sandbox import prepare_sandbox, sandbox_settings
 
 # The stages and, as options, what each reads of the others' outputs.
 INPUTS = {
@@ -38,12 +39,14 @@ def probe(params_path: Path, metrics: Path, folder: Path, *, model: Path, seeds_
 
     Raises:
         InputError: the params or the seeds cannot be read.
-        PrerequisiteError: a stage has failed; it has said why.
+        PrerequisiteError: the sandbox is missing, or a stage has failed; it has said why.
     """
+    params = load_params(params_path)
     found = folder / "metrics"
     shutil.copytree(metrics, found) if metrics.is_dir() else found.mkdir()
     write_rows(folder / "seeds.parquet", read_rows(seeds_path, Seed)[:num_seeds], Seed)
-    is_from_seeds = load_params(params_path).generate_instructions.source == "seeds"
+    prepare_sandbox(sandbox_settings(params.sandbox))  # the last stage needs it
+    is_from_seeds = params.generate_instructions.source == "seeds"
     for stage in list(INPUTS)[is_from_seeds:]:
         paths = {"params": params_path, "out": folder / stage, "metrics": found / f"{stage}.json"}
         if stage.startswith("generate_"):

@@ -1,12 +1,15 @@
 """Evaluation: benchmarks, code generation for them, scoring inside the sandbox, statistics."""
 
 from selfcodealign.evaluation.benchmarks import (
+    MANIFEST,
     OVERRIDE_VARIABLES,
     Benchmark,
     BenchmarkInfo,
     BenchmarkText,
+    file_hint,
     load_benchmark,
     load_benchmark_texts,
+    read_manifest,
     read_missing,
 )
 from selfcodealign.evaluation.other_benchmarks import (
@@ -22,7 +25,14 @@ from selfcodealign.evaluation.result import EvaluationResult, SampleResult, read
 from selfcodealign.evaluation.samples import Sample, SampleSet, group_samples, read_samples, write_samples
 from selfcodealign.evaluation.scoring import ScoringLimits, check_references, evaluate_samples
 from selfcodealign.evaluation.solutions import SolutionSet, generate_solutions
-from selfcodealign.evaluation.sources import import_benchmarks, newest_file
+from selfcodealign.evaluation.sources import (
+    Places,
+    benchmark_file,
+    download_page,
+    fetch_benchmark,
+    import_benchmarks,
+    newest_file,
+)
 from selfcodealign.evaluation.statistics import (
     Comparison,
     Difference,
@@ -35,6 +45,7 @@ from selfcodealign.evaluation.statistics import (
 )
 
 __all__ = [
+    "MANIFEST",
     "OTHER_BENCHMARKS",
     "OVERRIDE_VARIABLES",
     "Benchmark",
@@ -44,14 +55,19 @@ __all__ = [
     "Difference",
     "EvaluationResult",
     "OtherFile",
+    "Places",
     "Sample",
     "SampleResult",
     "SampleSet",
     "ScoringLimits",
     "SolutionSet",
+    "benchmark_file",
     "check_references",
     "compare",
+    "download_page",
     "evaluate_samples",
+    "fetch_benchmark",
+    "file_hint",
     "find_others",
     "generate_solutions",
     "group_samples",
@@ -64,6 +80,7 @@ __all__ = [
     "newest_file",
     "paired_difference",
     "pass_at_k",
+    "read_manifest",
     "read_missing",
     "read_others",
     "read_passes",

@@ -170,12 +170,17 @@ def write_missing(folder: Path, missing: Mapping[str, str]) -> None:
         (folder / MISSING).write_text(json.dumps(dict(missing), indent=2) + "\n", encoding="utf-8")
 
 
-def import_hint(name: str) -> str:
-    """How to provide the data of a benchmark that could not be imported."""
+def file_hint(name: str) -> str:
+    """How to provide the file of a benchmark that can be neither found nor downloaded."""
     return (
         f"put {FILE_STEMS[name]}-v*.jsonl.gz into a folder of import_benchmarks.folders or set"
-        f" {OVERRIDE_VARIABLES[name]}, then run `dvc repro --force import_benchmarks`"
+        f" {OVERRIDE_VARIABLES[name]}"
     )
+
+
+def import_hint(name: str) -> str:
+    """How to provide the data of a benchmark that could not be imported."""
+    return f"{file_hint(name)}, then run `dvc repro --force import_benchmarks`"
 
 
 def write_manifest(folder: Path, infos: list[BenchmarkInfo]) -> None:

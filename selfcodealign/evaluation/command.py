@@ -7,13 +7,15 @@ from typing import Annotated
 import typer
 
 from selfcodealign.errors import InputError
-from selfcodealign.evaluation.benchmarks import load_benchmark
+from selfcodealign.evaluation.benchmarks import MANIFEST, Benchmark, load_benchmark, read_manifest
 from selfcodealign.evaluation.result import EvaluationResult
 from selfcodealign.evaluation.samples import read_samples
 from selfcodealign.evaluation.scoring import evaluate_samples
+from selfcodealign.evaluation.sources import Places, fetch_benchmark
 from selfcodealign.files import write_text
+from selfcodealign.params import load_params
 from selfcodealign.sandbox import SandboxSettings
-from selfcodealign.stage import cache_folder
+from selfcodealign.stage import cache_folder, repository_folder
 
 DEFAULT_DATA = Path("data") / "import_benchmarks"
 JOURNAL = "verdicts.sqlite"
@@ -38,7 +40,13 @@ def evaluate(
     benchmark: Annotated[BenchmarkChoice, typer.Option(help="Benchmark that the samples are for.")],
     samples: Annotated[Path, typer.Option(help="JSONL with task_id and solution or completion, as for EvalPlus.")],
     out: Annotated[Path, typer.Option(help="JSON file to write: statuses by task, pass@k, interval.")],
-    data: Annotated[Path, typer.Option(help="Folder of the imported benchmarks.")] = DEFAULT_DATA,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the imported benchmarks; by default data/import_benchmarks, and what it lacks is looked for"
+            " as import_benchmarks does: override variable, folders of params.yaml, download."
+        ),
+    ] = None,
     runtime: Annotated[
         RuntimeChoice, typer.Option(help="runsc: gVisor by Docker; runsc-direct: gVisor without Docker; runc: weaker.")
     ] = RuntimeChoice.RUNSC,
@@ -50,7 +58,7 @@ def evaluate(
     Several samples a task are allowed: pass@10 and pass@100 follow where every task has enough. The reference solutions
     are checked first; verdicts are kept, so that the same samples are not run again.
     """
-    loaded = load_benchmark(data, benchmark.value)
+    loaded = load_benchmark(data, benchmark.value) if data else find_benchmark(benchmark.value)
     read = read_samples(samples, loaded)
     if read.missing and not partial:
         raise InputError(
@@ -65,6 +73,22 @@ def evaluate(
     )
     write_text(out, result.as_json())
     typer.echo(describe(result))
+
+
+def find_benchmark(name: str) -> Benchmark:
+    """The benchmark as the pipeline imported it, or else from where the pipeline would take it.
+
+    Raises:
+        InputError: its file was changed since its import, or is not an EvalPlus benchmark; or the params are wrong.
+        PrerequisiteError: it can be neither found nor downloaded.
+    """
+    root = repository_folder()
+    imported = root / DEFAULT_DATA
+    if (imported / MANIFEST).is_file() and name in {info.name for info in read_manifest(imported)}:
+        return load_benchmark(imported, name)
+    params = root / "params.yaml"
+    folders = load_params(params).import_benchmarks.folders if params.is_file() else []
+    return fetch_benchmark(name, Places.of_machine([root / folder for folder in folders], cache_folder()))
 
 
 def describe(result: EvaluationResult) -> str:

@@ -18,7 +18,9 @@ from selfcodealign.errors import InputError, PrerequisiteError
 from selfcodealign.evaluation.benchmarks import (
     FILE_STEMS,
     OVERRIDE_VARIABLES,
+    Benchmark,
     BenchmarkInfo,
+    file_hint,
     import_hint,
     read_tasks,
     write_manifest,
@@ -43,6 +45,94 @@ class Found:
 
     info: BenchmarkInfo
     data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where benchmark files are looked for, in this order.
+
+    Attributes:
+        overrides: EvalPlus's own variables `HUMANEVAL_OVERRIDE_PATH` and `MBPP_OVERRIDE_PATH`, as far as set.
+        folders: folders that are searched recursively.
+        downloads: where downloads are kept for the next run.
+        evalplus_cache: EvalPlus's cache folder; it is only read.
+    """
+
+    overrides: Mapping[str, str]
+    folders: Sequence[Path]
+    downloads: Path
+    evalplus_cache: Path
+
+    @classmethod
+    def of_machine(cls, folders: Sequence[Path], cache: Path) -> "Places":
+        """The places of this machine: variables of the environment, and EvalPlus's cache of this user.
+
+        Args:
+            folders: those of the params.
+            cache: the repository's folder for caches.
+        """
+        from appdirs import user_cache_dir
+
+        return cls(
+            overrides={name: os.environ[name] for name in OVERRIDE_VARIABLES.values() if os.environ.get(name)},
+            folders=folders,
+            downloads=cache / "benchmarks",
+            evalplus_cache=Path(user_cache_dir("evalplus")),
+        )
+
+
+def benchmark_file(name: str, places: Places) -> tuple[Path, str] | None:
+    """The file of a benchmark on this machine, unread.
+
+    Args:
+        name: `humaneval_plus` or `mbpp_plus`.
+        places: where to look.
+
+    Returns:
+        The file and the kind of place (`override`, `folder`, `download` or `evalplus_cache`); None if there is none.
+
+    Raises:
+        InputError: the override variable names something that is not a file.
+    """
+    override = places.overrides.get(OVERRIDE_VARIABLES[name])
+    if override:
+        if not Path(override).is_file():
+            raise InputError(f"{OVERRIDE_VARIABLES[name]}={override} is no file; mend or unset the variable")
+        return Path(override), "override"
+    searched = [
+        (places.folders, "folder"),
+        ([places.downloads], "download"),
+        ([places.evalplus_cache], "evalplus_cache"),
+    ]
+    for folders, source in searched:
+        path = newest_file(folders, FILE_STEMS[name])
+        if path is not None:
+            return path, source
+    return None
+
+
+def download_page(name: str) -> str:
+    """The address of the releases that EvalPlus downloads a benchmark from."""
+    return f"https://github.com/evalplus/{FILE_STEMS[name].lower()}_release"
+
+
+def fetch_benchmark(name: str, places: Places, timeout_s: float = DOWNLOAD_TIMEOUT_S) -> Benchmark:
+    """Load a benchmark that is not imported, from wherever `import_benchmarks` would take it.
+
+    Args:
+        name: `humaneval_plus` or `mbpp_plus`.
+        places: where to look before a download is tried.
+        timeout_s: seconds after which a download is given up.
+
+    Raises:
+        InputError: a file that was found is not an EvalPlus benchmark.
+        PrerequisiteError: it can be neither found nor downloaded, and there is no stand-in.
+    """
+    found, reason = _find(name, places, timeout_s)
+    if found is None:
+        raise PrerequisiteError(f"{name} is not on this machine and cannot be downloaded: {reason}; {file_hint(name)}")
+    logger.info("%s: %s %s from %s", name, found.info.variant, found.info.version, found.info.source)
+    return Benchmark(found.info, read_tasks(found.data, name))
 
 
 def import_benchmarks(
@@ -79,16 +169,16 @@ def import_benchmarks(
         PrerequisiteError: a benchmark can be neither found nor downloaded, there is no fallback, and none may be
             missing or all of them are.
     """
-    folders = [root / folder for folder in settings.folders]
+    places = Places(
+        overrides=overrides,
+        folders=[root / folder for folder in settings.folders],
+        downloads=download_folder,
+        evalplus_cache=evalplus_cache,
+    )
     found: list[Found] = []
     missing: dict[str, str] = {}
     for name in dict.fromkeys(settings.names):
-        place = _in_override(name, overrides) or _in_folders(name, folders, "folder")
-        place = place or _in_folders(name, [download_folder], "download")
-        place = place or _in_folders(name, [evalplus_cache], "evalplus_cache")
-        if place is None:
-            reason = _download(name, download_folder, download_timeout_s)
-            place = _in_folders(name, [download_folder], "download") or _fallback(name, reason)
+        place, reason = _find(name, places, download_timeout_s)
         if place is None:
             missing[name] = f"cannot be downloaded: {reason}"
             if not settings.allow_missing or len(missing) == len(set(settings.names)):
@@ -151,18 +241,14 @@ def fallback_task(task: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def _in_override(name: str, overrides: Mapping[str, str]) -> Found | None:
-    path = overrides.get(OVERRIDE_VARIABLES[name])
-    if not path:
-        return None
-    if not Path(path).is_file():
-        raise InputError(f"{OVERRIDE_VARIABLES[name]}={path} is no file; mend or unset the variable")
-    return _plus(name, Path(path), "override")
-
-
-def _in_folders(name: str, folders: Sequence[Path], source: str) -> Found | None:
-    path = newest_file(folders, FILE_STEMS[name])
-    return _plus(name, path, source) if path else None
+def _find(name: str, places: Places, timeout_s: float) -> tuple[Found | None, str]:
+    """A benchmark from one of its places, a download or a stand-in, and why the download failed, if it was tried."""
+    file = benchmark_file(name, places)
+    if file is not None:
+        return _plus(name, *file), ""
+    reason = _download(name, places.downloads, timeout_s)
+    downloaded = newest_file([places.downloads], FILE_STEMS[name])
+    return (_plus(name, downloaded, "download") if downloaded else _fallback(name, reason)), reason
 
 
 def _plus(name: str, path: Path, source: str) -> Found:

@@ -13,7 +13,7 @@ from selfcodealign.generation.engine import (
     Request,
     Usage,
 )
-from selfcodealign.generation.engines import engine_identity, load_engine, num_replicas
+from selfcodealign.generation.engines import check_engine, engine_identity, load_engine, num_replicas
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
 from selfcodealign.generation.openai_engine import load_openai
 from selfcodealign.generation.parsing import (
@@ -37,7 +37,13 @@ from selfcodealign.generation.ray_engine import load_ray
 from selfcodealign.generation.resampling import ResampledTask, resample_responses
 from selfcodealign.generation.server_pool import RetryPolicy
 from selfcodealign.generation.steps import StepResult, TaskSource, make_concepts, make_instructions, make_responses
-from selfcodealign.generation.vllm_engine import VllmEngine, load_vllm
+from selfcodealign.generation.vllm_engine import (
+    VllmEngine,
+    has_fast_bfloat16,
+    load_vllm,
+    loaded_bytes,
+    stored_weights,
+)
 from selfcodealign.program_text import as_program
 
 __all__ = [
@@ -63,10 +69,12 @@ __all__ = [
     "Usage",
     "VllmEngine",
     "as_program",
+    "check_engine",
     "concept_prompt",
     "engine_identity",
     "exemplar_sets",
     "generate_answers",
+    "has_fast_bfloat16",
     "instruction_prompt",
     "load_engine",
     "load_exemplars",
@@ -74,6 +82,7 @@ __all__ = [
     "load_prompt_format",
     "load_ray",
     "load_vllm",
+    "loaded_bytes",
     "make_concepts",
     "make_instructions",
     "make_responses",
@@ -86,4 +95,5 @@ __all__ = [
     "resample_responses",
     "response_prompt",
     "seed_instruction_prompt",
+    "stored_weights",
 ]

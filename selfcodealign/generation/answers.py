@@ -30,6 +30,7 @@ from selfcodealign.generation.stock import Stock, known, stored_answer
 from selfcodealign.journal import Journal, open_journal
 from selfcodealign.params import Engine as EngineSettings
 from selfcodealign.progress import progress
+from selfcodealign.requirements import check_space, generation_writes
 
 logger = logging.getLogger(__name__)
 
@@ -84,8 +85,11 @@ def generate_answers(
 
     Raises:
         InputError: no model, no server that answers, another run has the journal, or it cannot be written.
-        PrerequisiteError: the engine's package is missing.
+        PrerequisiteError: the engine's package is missing, or memory or disk space are not enough.
     """
+    if isinstance(requests, Sequence):
+        writes = generation_writes(len(requests) * decoding.max_new_tokens, journal=journal_path)
+        check_space(writes, who=f"generation of {what}")
     with open_journal(journal_path) as journal:
         asking = _Asking(model_folder, engine, decoding, journal, what)
         try:

@@ -5,7 +5,7 @@ from pathlib import Path
 from selfcodealign.generation.engine import Engine
 from selfcodealign.generation.openai_engine import load_openai
 from selfcodealign.generation.ray_engine import load_ray
-from selfcodealign.generation.vllm_engine import load_vllm
+from selfcodealign.generation.vllm_engine import check_vllm, load_vllm
 from selfcodealign.params import Engine as EngineSettings
 
 
@@ -25,6 +25,22 @@ def load_engine(model_folder: Path, settings: EngineSettings) -> Engine:
     if settings.kind == "ray":
         return load_ray(model_folder, settings)
     return load_vllm(model_folder, settings)
+
+
+def check_engine(model_folder: Path, settings: EngineSettings) -> None:
+    """Check that the engine will find what it needs of this machine, before other work is done for it.
+
+    The engine itself checks this when it starts. Servers and the nodes of a cluster are not looked at.
+
+    Args:
+        model_folder: as for `load_engine`.
+        settings: the `engine` section of the params.
+
+    Raises:
+        PrerequisiteError: the CPU lacks instructions, or there is too little memory.
+    """
+    if settings.kind == "vllm":
+        check_vllm(model_folder, settings)
 
 
 def engine_identity(settings: EngineSettings) -> dict[str, str]:

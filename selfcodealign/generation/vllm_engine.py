@@ -14,6 +14,7 @@ from selfcodealign.generation.early_ends import TOKENS_PER_CHECK, cut
 from selfcodealign.generation.engine import Answer, Decoding, Rejection, RejectReason, Request, Waiting
 from selfcodealign.params import Dtype
 from selfcodealign.params import Engine as EngineSettings
+from selfcodealign.requirements import WEIGHT_BYTES, check_cpu, check_memory, engine_memory, has_cpu_build
 
 # Requests that wait inside the engine for each one that runs: enough to refill a batch, and memory stays bounded.
 WAITING_PER_RUNNING = 2
@@ -110,9 +111,10 @@ def load_vllm(model_folder: Path, settings: EngineSettings, seed: int = 0) -> Vl
         seed: engine seed; requests carry their own.
 
     Raises:
-        PrerequisiteError: vLLM is not installed.
+        PrerequisiteError: vLLM is not installed, or the CPU or the memory is not enough for it.
         InputError: the folder holds no model that vLLM can load.
     """
+    check_vllm(model_folder, settings)
     _prepare_process(settings)
     try:
         from vllm import EngineArgs
@@ -152,6 +154,46 @@ def load_vllm(model_folder: Path, settings: EngineSettings, seed: int = 0) -> Vl
             f"vLLM cannot load {model_folder}: {reason}; see the log above, or lower `engine` settings"
         ) from error
     return VllmEngine(engine, settings.max_model_len, settings.max_num_seqs * WAITING_PER_RUNNING)
+
+
+def check_vllm(model_folder: Path, settings: EngineSettings) -> None:
+    """Check in milliseconds, without importing vLLM, that its CPU build can hold the model. GPUs are left to vLLM.
+
+    Args:
+        model_folder: as for `load_vllm`; a folder without weights passes, and fails later with a better message.
+        settings: the `engine` section of the params.
+
+    Raises:
+        PrerequisiteError: the CPU lacks instructions, or there is too little memory.
+    """
+    if not has_cpu_build("vllm"):
+        return
+    check_cpu()
+    weights_bytes = loaded_bytes(settings.dtype, *stored_weights(model_folder))
+    check_memory(
+        engine_memory(weights_bytes, settings.kv_cache_gib),
+        who=f"vLLM with {model_folder}",
+        fix="lower engine.kv_cache_gib",
+    )
+
+
+def stored_weights(model_folder: Path) -> tuple[str, int]:
+    """The precision in which a model's weights are stored (empty if unknown), and their bytes on the disk."""
+    return _stored_dtype(model_folder), sum(file.stat().st_size for file in model_folder.glob("*.safetensors"))
+
+
+def loaded_bytes(configured: Dtype, stored: str, stored_bytes: int) -> int:
+    """Bytes of a model's weights in the precision in which a CPU holds them.
+
+    Args:
+        configured: the setting `engine.dtype`.
+        stored: precision in which they are stored; of one that is not known, 2 bytes per weight are assumed.
+        stored_bytes: their size on the disk.
+    """
+    loaded = _dtype(configured, stored, on_cpu=True)
+    bytes_before = WEIGHT_BYTES.get(stored, 2)
+    bytes_after = bytes_before if loaded == "auto" else WEIGHT_BYTES[loaded]
+    return stored_bytes * bytes_after // bytes_before
 
 
 def holds_model(folder: Path) -> bool:

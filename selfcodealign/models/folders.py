@@ -66,6 +66,18 @@ def check_model_folder(folder: Path) -> dict[str, Any]:
     return config
 
 
+def hidden_size(folder: Path) -> int:
+    """The width of a model's layers by its config.json; 0 if it does not name one.
+
+    Raises:
+        InputError: config.json is missing or damaged.
+    """
+    config = _read_json(folder / "config.json")
+    text_config = config.get("text_config")  # of models that take images too
+    inner = text_config if isinstance(text_config, dict) else config
+    return int(inner.get("hidden_size") or inner.get("n_embd") or 0)
+
+
 def weights_summary(folder: Path) -> WeightsSummary:
     """Count parameters and find the dtype from the safetensors headers.
 

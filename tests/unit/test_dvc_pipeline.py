@@ -13,7 +13,7 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 # stage's own modules or in the params that DVC tracks by key.
 PLUMBING = {
     "cluster", "dropped_rows", "errors", "files", "journal", "locking", "parallel", "params", "progress", "records",
-    "settings_file", "stage", "training_params",
+    "requirements", "settings_file", "stage", "training_params",
 }  # fmt: skip
 ENGINE_PLUMBING = (
     "servers",
@@ -39,7 +39,7 @@ def modules_of(script: Path) -> set[Path]:
     waiting = [script]
     while waiting:
         for path in imported_files(waiting.pop()):
-            if path not in seen and path.stem not in PLUMBING:
+            if path not in seen and path.stem not in PLUMBING and path.parent.name not in PLUMBING:
                 seen.add(path)
                 waiting.append(path)
     return seen

@@ -32,6 +32,7 @@ def packaged(content: bytes = b"".join(PARTS)) -> PackagedModel:
         member_pattern="*.bin",
         size_bytes=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
+        parameters=len(content),
         licence="MIT",
         upstream="org/tiny",
         is_tied=False,
@@ -126,3 +127,4 @@ def test_every_packaged_model_is_pinned_by_version_size_and_hash(model: Packaged
     assert model.size_bytes > 0
     assert len(bytes.fromhex(model.sha256)) == 32
     assert len(set(model.packages)) == len(model.packages)
+    assert 5 < 8 * model.size_bytes / model.parameters < 9  # bits per weight of a 4-bit file with its embeddings

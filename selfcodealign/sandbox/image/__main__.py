@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from selfcodealign.sandbox.direct import RunscLauncher
+from selfcodealign.sandbox.direct import RunscLauncher, root_folders
 from selfcodealign.sandbox.docker import Docker, docker_host
 from selfcodealign.sandbox.image.build import ensure_image, image_tag
+from selfcodealign.sandbox.image.rootfs import find_root_folder
 from selfcodealign.sandbox.settings import runtime_named
 from selfcodealign.stage import one_line_errors
 
@@ -35,6 +36,12 @@ def build(
     docker.isolation(runtime)
     made = ensure_image(docker)
     typer.echo(f"sandbox image {made.tag} ({made.id}) {'built' if made.is_new else 'is in place'}", err=True)
+
+
+@app.command()
+def has_rootfs() -> None:
+    """Exit with status 0 if the root file system for runsc-direct is in place, built here or copied, else with 1."""
+    raise typer.Exit(0 if find_root_folder(root_folders()) else 1)
 
 
 @app.command()

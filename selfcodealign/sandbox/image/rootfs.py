@@ -47,8 +47,7 @@ def ensure_root_folder(cache: Path, tar: Path | None = None) -> RootFolder:
         PrerequisiteError: the tar is not there, or this machine has no way to build one; the message names the way out.
         SandboxError: building or unpacking failed.
     """
-    name = image_tag().partition(":")[2] if tar is None else _file_digest(tar)[:16]
-    folder = cache.resolve() / name
+    folder = _folder(cache, tar)
     found = _found(folder)
     if found is not None:
         return found
@@ -65,6 +64,16 @@ def ensure_root_folder(cache: Path, tar: Path | None = None) -> RootFolder:
     if found is None:
         raise SandboxError(f"the root file system {folder} was made but is not there; is the disk full?")
     return RootFolder(found.path, found.id, is_new=True)
+
+
+def find_root_folder(cache: Path) -> RootFolder | None:
+    """Our root file system, if it is in place: made here, or copied from another machine."""
+    return _found(_folder(cache, None))
+
+
+def _folder(cache: Path, tar: Path | None) -> Path:
+    name = image_tag().partition(":")[2] if tar is None else _file_digest(tar)[:16]
+    return cache.resolve() / name
 
 
 def _found(folder: Path) -> RootFolder | None:
