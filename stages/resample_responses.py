@@ -27,7 +27,15 @@ from selfcodealign.records import (
     with_consensus,
     write_rows,
 )
-from selfcodealign.sandbox import Program, RunCounts, Status, open_sandbox, run_journalled, sandbox_settings
+from selfcodealign.sandbox import (
+    Program,
+    RunCounts,
+    Status,
+    open_sandbox,
+    prepare_sandbox,
+    run_journalled,
+    sandbox_settings,
+)
 from selfcodealign.stage import StageRun, cache_folder, count_by, run_stage, stage_run
 
 NAME = "resample_responses"
@@ -106,6 +114,7 @@ def _tasks(params: Params, instructions: Path, responses: Path, verdicts: Path, 
 def _sample(params: Params, found: ChosenTasks, model: Path) -> StepResult[Response]:
     if not found.tasks:
         return StepResult()
+    prepare_sandbox(sandbox_settings(params.sandbox))  # now, and not after all responses were generated
     return resample_responses(
         found.tasks,
         params.resample_responses,
