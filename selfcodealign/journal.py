@@ -23,7 +23,13 @@ CACHE_KIB = 64 * 1024
 # The keys once more, without the values between them: to see whether a key is there takes a quarter of the time.
 KEY_INDEX = "entries_key"
 # Columns that came after the first version, with what older rows get. `created` is the time of the change itself.
-LATER_COLUMNS = {"kind": "TEXT NOT NULL DEFAULT ''", "model": "TEXT NOT NULL DEFAULT ''", "created": "REAL NOT NULL"}
+# An older version leaves out those that it does not know, so that it can go on writing to a newer journal.
+LATER_COLUMNS = {
+    "kind": "TEXT NOT NULL DEFAULT ''",
+    "model": "TEXT NOT NULL DEFAULT ''",
+    "created": "REAL NOT NULL",
+    "took_ns": "INTEGER",
+}
 
 
 def journal_key(kind: str, **decisive: object) -> str:
@@ -55,6 +61,20 @@ class Journal:
         except ValueError as error:
             raise self.damage("a value that is no JSON") from error
 
+    def get_timed(self, keys: Iterable[str]) -> dict[str, tuple[Any, int | None]]:
+        """The stored values of those keys that the journal has, each with the nanoseconds that it took.
+
+        None in place of these: they were not recorded, or an older version wrote the entry.
+
+        Raises:
+            InputError: the journal is damaged.
+        """
+        try:
+            found = self._select("key, value, took_ns", keys)
+            return {key: (json.loads(value), took_ns) for key, value, took_ns in found}
+        except ValueError as error:
+            raise self.damage("a value that is no JSON") from error
+
     def present(self, keys: Iterable[str]) -> set[str]:
         """Those keys that the journal has.
 
@@ -63,7 +83,7 @@ class Journal:
         """
         return {key for (key,) in self._select("key", keys, f"INDEXED BY {KEY_INDEX}")}
 
-    def _select(self, columns: str, keys: Iterable[str], how: str = "") -> Iterator[tuple[str, ...]]:
+    def _select(self, columns: str, keys: Iterable[str], how: str = "") -> Iterator[tuple[Any, ...]]:
         waiting = iter(sorted(set(keys)))
         try:
             while chunk := list(islice(waiting, LOOKUP_CHUNK)):
@@ -74,8 +94,15 @@ class Journal:
             raise self.damage(str(error)) from error
 
     def put(
-        self, key: str, value: Mapping[str, Any], *, kind: str = "", model: str = "", replaces: bool = False
-    ) -> None:
+        self,
+        key: str,
+        value: Mapping[str, Any],
+        *,
+        kind: str = "",
+        model: str = "",
+        took_ns: int | None = None,
+        replaces: bool = False,
+    ) -> bool:
         """Store one finished result and commit it. A key that is there already keeps its first value.
 
         Args:
@@ -83,18 +110,23 @@ class Journal:
             value: the result, JSON-serialisable.
             kind: what it is, such as `answer`; for statistics.
             model: fingerprint of the model that it is from; for statistics and pruning.
+            took_ns: nanoseconds that the result took; None: not recorded.
             replaces: take the place of an older value.
+
+        Returns:
+            Whether it was stored: False if the key kept its first value.
 
         Raises:
             InputError: the journal cannot be written (no space left, say) or is damaged.
         """
         insert = "INSERT OR REPLACE" if replaces else "INSERT OR IGNORE"
-        row = (key, json.dumps(value), kind, model, time.time())
+        row = (key, json.dumps(value), kind, model, time.time(), took_ns)
         try:
             with self._connection:
-                self._connection.execute(
-                    f"{insert} INTO entries (key, value, kind, model, created) VALUES (?, ?, ?, ?, ?)", row
+                done = self._connection.execute(
+                    f"{insert} INTO entries (key, value, kind, model, created, took_ns) VALUES (?, ?, ?, ?, ?, ?)", row
                 )
+                return done.rowcount == 1
         except sqlite3.OperationalError as error:
             raise InputError(
                 f"cannot write the journal {self._path}: {error}; free some space and run again"

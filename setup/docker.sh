@@ -89,10 +89,12 @@ run_library_file() {
 # Stops if gVisor is older than the minimum and that was not asked for. Arguments: its `runsc`, which may be unknown, or
 # be on the machine of another daemon.
 require_release() {
-    local version problem
+    local version problem code=0
     [ -n "$1" ] && version=$("$1" --version 2>/dev/null) || return 0
     version=${version%%$'\n'*}
-    problem=$(run_library_file releases.py "${version#runsc version }" 2>&1) && return
+    problem=$(run_library_file releases.py "${version#runsc version }" 2>&1) || code=$?
+    [ "$code" -ne 0 ] || return 0
+    [ "$code" -eq 3 ] || fail "the release of $1 cannot be checked: $problem"
     [ -n "${ALLOW_OLD_GVISOR:-}" ] || fail "$problem"
     say "warning: $1 has an old release, ${version#runsc version }, which ALLOW_OLD_GVISOR allows"
 }

@@ -100,6 +100,7 @@ def main(
             mean_output_tokens=solutions.mean_output_tokens and round(solutions.mean_output_tokens, 1),
             unanswered=solutions.num_unanswered,
             usage=solutions.usage.as_metrics(),
+            cost=solutions.usage.cost.as_metrics(),
             scoring={"seconds": round(result.seconds, 2), "from_journal": result.num_from_journal},
         )
 
@@ -111,7 +112,15 @@ def write_missing(run: StageRun, target: Path, model: str, benchmark: str, reaso
         write_samples(folder / "samples.jsonl", [])
         empty = {"benchmark": benchmark, "missing": reason, "tasks": {}, "eval": {}}
         write_text(folder / "results.json", json.dumps(empty, indent=2) + "\n")
-    run.record(model=model, benchmark=benchmark, missing=reason, num_tasks=0, usage=Usage().as_metrics())
+    nothing = Usage()
+    run.record(
+        model=model,
+        benchmark=benchmark,
+        missing=reason,
+        num_tasks=0,
+        usage=nothing.as_metrics(),
+        cost=nothing.cost.as_metrics(),
+    )
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def main(
     """
     params = load_params(params_path)
     settings = params.filter_seeds
-    with stage_run(NAME, metrics) as run, _smoke(params, run) as smoke:
+    with stage_run(NAME, metrics) as run, _smoke(params, run) as smoke, _judge(params, model, run) as judge:
         with replaced_folder(out) as folder:
             with (
                 dropped_rows(folder / "dropped.parquet", FilterReason) as drop,
@@ -64,7 +64,7 @@ def main(
                     settings,
                     seed=params.seed,
                     benchmarks=_benchmark_texts(benchmarks, params) if settings.benchmark_text else None,
-                    judge=_judge(params, model, run) if settings.judge else None,
+                    judge=judge,
                     type_check=TypeCheck(settings.type_checker, journal, params.workers),
                     smoke=smoke,
                     workers=params.workers,
@@ -104,32 +104,35 @@ def _smoke(params: Params, run: StageRun) -> Iterator[Smoke | None]:
         yield lambda seeds: smoke_errors(seeds, sandbox, journal)
 
 
-def _judge(params: Params, model: Path, run: StageRun) -> Judge:
-    """The model as a judge: greedy, through the journal like every answer."""
-    from selfcodealign.generation import Decoding, Request, check_engine, generate_answers, load_prompt_format
+@contextmanager
+def _judge(params: Params, model: Path, run: StageRun) -> Iterator[Judge | None]:
+    """The model as a judge: greedy, through the journal like every answer; None if the filter is off.
+
+    The engine is started once for all looks of the filters.
+    """
+    if not params.filter_seeds.judge:
+        yield None
+        return
+    from selfcodealign.generation import Decoding, Request, Usage, check_engine, load_prompt_format, open_answers
     from selfcodealign.models import read_card
 
     prompt_format = load_prompt_format(model, read_card(model).prompt_form)
     check_engine(model, params.engine)  # now, and not after minutes of filters that come before the judge
+    decoding = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=JUDGE_MAX_NEW_TOKENS, stop=prompt_format.stop)
+    journal, usage = cache_folder() / "answers.sqlite", Usage()
+    with open_answers(model_folder=model, engine=params.engine, journal_path=journal, what="judgements") as session:
 
-    def ask(questions: Sequence[tuple[str, list[dict[str, str]]]]) -> dict[str, str]:
-        requests = [
-            Request(id=seed_id, prompt=prompt_format.render(messages), seed=derived_seed(params.seed, seed_id, "judge"))
-            for seed_id, messages in questions
-        ]
-        decoding = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=JUDGE_MAX_NEW_TOKENS, stop=prompt_format.stop)
-        generation = generate_answers(
-            requests,
-            decoding,
-            model_folder=model,
-            engine=params.engine,
-            journal_path=cache_folder() / "answers.sqlite",
-            what="judgements",
-        )
-        run.record(judge_usage=generation.usage.as_metrics())
-        return {seed_id: answer.text for seed_id, answer in generation.answers.items()}
+        def ask(questions: Sequence[tuple[str, list[dict[str, str]]]]) -> dict[str, str]:
+            requests = [
+                Request(seed_id, prompt_format.render(messages), derived_seed(params.seed, seed_id, "judge"))
+                for seed_id, messages in questions
+            ]
+            generation = session.answer(requests, decoding)
+            usage.include(generation.usage)
+            return {seed_id: answer.text for seed_id, answer in generation.answers.items()}
 
-    return model_judge(ask)
+        yield model_judge(ask)
+    run.record(judge_usage=usage.as_metrics(), judge_cost=usage.cost.as_metrics())
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def main(
         )
         with replaced_folder(out) as folder:
             write_step(run, folder / "concepts.parquet", result.rows, Concepts, result.dropped)
-        run.record(usage=result.usage.as_metrics())
+        run.record(usage=result.usage.as_metrics(), cost=result.usage.cost.as_metrics())
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ def main(
             write_step(run, folder / "instructions.parquet", result.rows, Instruction, result.dropped)
         run.record(
             usage=result.usage.as_metrics(),
+            cost=result.usage.cost.as_metrics(),
             categories=count_by(row.category for row in result.rows),
             difficulties=count_by(row.difficulty for row in result.rows),
         )

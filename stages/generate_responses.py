@@ -56,7 +56,7 @@ def main(
         )
         with replaced_folder(out) as folder:
             write_step(run, folder / "responses.parquet", result.rows, Response, result.dropped)
-        run.record(usage=result.usage.as_metrics(), tasks=len(instructions))
+        run.record(usage=result.usage.as_metrics(), cost=result.usage.cost.as_metrics(), tasks=len(instructions))
         if judge is not None:
             run.record(adaptive=result.saved)
 

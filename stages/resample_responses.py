@@ -85,7 +85,7 @@ def main(
             write_rows(folder / "verdicts.parquet", [row for row in verdicts if row.id in judged], Verdict)
             write_rows(folder / "dropped.parquet", dropped, Dropped)
         run.rows(rows_in=len(kept) + len(dropped), rows_out=len(kept), dropped=count_by(row.reason for row in dropped))
-        run.record(usage=result.usage.as_metrics())
+        run.record(usage=result.usage.as_metrics(), cost=result.usage.cost.as_metrics())
 
 
 def _reason_to_skip(params: Params) -> str:

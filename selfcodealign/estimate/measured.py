@@ -8,7 +8,7 @@ from typing import Any
 
 from selfcodealign.errors import InputError
 
-SAMPLING_STEPS = ("generate_concepts", "generate_instructions", "generate_responses")
+SAMPLING_STEPS = ("generate_concepts", "generate_instructions", "generate_responses", "resample_responses")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,10 @@ class Measured:
         prompt_tokens: tokens of their prompts.
         cached_share: share of these that came from the prefix cache.
         output_tokens: new tokens.
-        seconds: wall time of generation.
-        fixed_seconds: wall time of the whole step beside generation: imports, the engine's start.
+        seconds: wall time of generation; None: unknown of every answer.
+        fixed_seconds: wall time of the whole step beside generation: imports, and the engine's start if the run that
+            wrote the metrics started it.
+        num_without_cost: answers of the step, not per row, whose time is unknown; they count as much as the others.
     """
 
     rows: float
@@ -47,33 +49,87 @@ class Measured:
     prompt_tokens: float
     cached_share: float
     output_tokens: float
-    seconds: float
+    seconds: float | None
     fixed_seconds: float
+    num_without_cost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the answers of a finished step have cost together.
+
+    Attributes:
+        requests: how many.
+        num_without_cost: those of them whose time is unknown.
+        prompt_tokens: tokens of the prompts.
+        cached_share: share of these that came from the prefix cache.
+        output_tokens: new tokens.
+        seconds: wall time of generation; None: unknown of every answer.
+        has_rates: whether seconds and tokens are of the same answers.
+    """
+
+    requests: int
+    num_without_cost: int
+    prompt_tokens: float
+    cached_share: float
+    output_tokens: float
+    seconds: float | None
+    has_rates: bool
 
 
 def measure(metrics: Mapping[str, Any], rows_in: int, rows_out: int) -> Measured | None:
-    """What a row has cost, by a step's metrics; None: nothing was asked, or no such step has run.
+    """What a row has cost, by a step's metrics; None: nothing was generated, or no such step has run.
 
-    Tokens and seconds are those of the requests that were asked; those that the journal had would have cost as much.
+    That is the step's `cost`, which a rerun from the journal leaves as it was. Answers whose time is unknown are taken
+    to have needed as much as the others.
 
     Args:
         metrics: the step's metrics file; may be empty.
         rows_in: rows that went in.
         rows_out: rows that came out.
     """
-    usage = metrics.get("usage", {})
-    if not rows_in or not usage.get("asked") or not usage.get("seconds"):
+    answers = _answers(metrics)
+    if not rows_in or answers is None:
         return None
-    asked_per_row = usage["requests"] / rows_in / usage["asked"]
     scoring = metrics.get("scoring", {}).get("seconds", 0.0)
     return Measured(
         rows=rows_out / rows_in,
-        requests=usage["requests"] / rows_in,
-        prompt_tokens=usage["prompt_tokens"] * asked_per_row,
+        requests=answers.requests / rows_in,
+        prompt_tokens=answers.prompt_tokens / rows_in,
+        cached_share=answers.cached_share,
+        output_tokens=answers.output_tokens / rows_in,
+        seconds=None if answers.seconds is None else answers.seconds / rows_in,
+        fixed_seconds=max(0.0, metrics["seconds"] - metrics["usage"]["seconds"] - scoring),
+        num_without_cost=answers.num_without_cost,
+    )
+
+
+def _answers(metrics: Mapping[str, Any]) -> _Answers | None:
+    """What the answers of a step have cost together; None: it has none, or an older version asked for none."""
+    cost, usage = metrics.get("cost", {}), metrics.get("usage", {})
+    if cost.get("requests"):
+        num_timed = cost["requests"] - cost["without_cost"]
+        return _Answers(
+            requests=cost["requests"],
+            num_without_cost=cost["without_cost"],
+            prompt_tokens=cost["prompt_tokens"],
+            cached_share=cost["prefix_hit_rate"],
+            output_tokens=cost["output_tokens"],
+            seconds=cost["seconds"] * cost["requests"] / num_timed if num_timed else None,
+            has_rates=not cost["without_cost"],
+        )
+    # Metrics of an older version hold the cost of those requests alone that went to the engine.
+    if not usage.get("asked") or not usage.get("seconds"):
+        return None
+    scale = usage["requests"] / usage["asked"]
+    return _Answers(
+        requests=usage["requests"],
+        num_without_cost=usage["requests"] - usage["asked"],
+        prompt_tokens=usage["prompt_tokens"] * scale,
         cached_share=usage["prefix_hit_rate"],
-        output_tokens=usage["output_tokens"] * asked_per_row,
-        seconds=usage["seconds"] * asked_per_row,
-        fixed_seconds=max(0.0, metrics["seconds"] - usage["seconds"] - scoring),
+        output_tokens=usage["output_tokens"] * scale,
+        seconds=usage["seconds"] * scale,
+        has_rates=True,
     )
 
 
@@ -81,7 +137,8 @@ def measured_rates(folder: Path) -> Rates | None:
     """The two rates that fit all steps of a finished run that have asked the model; None: they fit none.
 
     Each step gives one equation, seconds = uncached prompt tokens / rate + new tokens / rate, and the squares of the
-    relative errors are least. A step with few requests is slower than that: its last answers are generated alone.
+    relative errors are least. A step with few requests is slower than that: its last answers are generated alone. A
+    step with answers whose time is unknown gives none.
 
     Args:
         folder: the metrics of the run.
@@ -89,8 +146,9 @@ def measured_rates(folder: Path) -> Rates | None:
     import numpy as np
 
     steps = [
-        (usage["prompt_tokens"] * (1 - usage["prefix_hit_rate"]), usage["output_tokens"], usage["seconds"])
-        for usage in _usages(folder)
+        (answers.prompt_tokens * (1 - answers.cached_share), answers.output_tokens, answers.seconds)
+        for answers in _measured_steps(folder)
+        if answers.seconds and answers.has_rates
     ]
     if len(steps) < 2:
         return None
@@ -101,11 +159,11 @@ def measured_rates(folder: Path) -> Rates | None:
     return Rates(float(1 / per_prompt), float(1 / per_output))
 
 
-def _usages(folder: Path) -> Iterator[dict[str, Any]]:
+def _measured_steps(folder: Path) -> Iterator[_Answers]:
     for path in [*(folder / f"{step}.json" for step in SAMPLING_STEPS), *sorted(folder.glob("evaluate_model/*.json"))]:
-        usage = read_metrics(path).get("usage", {})
-        if usage.get("asked") and usage.get("seconds"):
-            yield usage
+        answers = _answers(read_metrics(path))
+        if answers is not None:
+            yield answers
 
 
 def read_metrics(path: Path) -> dict[str, Any]:

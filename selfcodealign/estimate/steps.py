@@ -33,6 +33,8 @@ class StepEstimate:
         rows: rows that come out.
         hours: expected wall time; None where no rate is known.
         is_measured: False: counts are upper bounds, because no finished run was at hand.
+        num_without_cost: answers of the finished run whose time is unknown; the hours take them to be as fast as the
+            others.
     """
 
     step: str
@@ -42,6 +44,7 @@ class StepEstimate:
     rows: int
     hours: float | None
     is_measured: bool
+    num_without_cost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,7 @@ class _Run:
     ) -> StepEstimate:
         a_row = measured or self._most(step, max_new_tokens)
         prompt_tokens, output_tokens = rows_in * a_row.prompt_tokens, rows_in * a_row.output_tokens
-        seconds = rows_in * measured.seconds if measured is not None else None
+        seconds = None if measured is None or measured.seconds is None else rows_in * measured.seconds
         if self._rates is not None:
             seconds = self._rates.seconds(prompt_tokens * (1 - a_row.cached_share), output_tokens) / replicas
         return StepEstimate(
@@ -189,6 +192,7 @@ class _Run:
             rows=round(rows_in * a_row.rows),
             hours=None if seconds is None else (seconds + a_row.fixed_seconds + more_seconds) / 3600,
             is_measured=measured is not None,
+            num_without_cost=a_row.num_without_cost if self._rates is None else 0,
         )
 
     def _most(self, step: str, max_new_tokens: int) -> Measured:

@@ -23,6 +23,12 @@ def format_estimate(steps: Sequence[StepEstimate], rates: Rates | None = None) -
             f"measured: {rates.prompt_tokens_per_second:,.0f} prompt tokens/s that are not cached and"
             f" {rates.output_tokens_per_second:,.0f} new tokens/s; other hardware: --prompt-rate and --output-rate"
         )
+    without_cost = [f"{step.step} {step.num_without_cost:,}" for step in steps if step.num_without_cost]
+    if without_cost:
+        lines.append(
+            f"answers from the journal whose time is unknown: {', '.join(without_cost)}; hours take them to be as fast"
+            " as the others of their step, and are unknown (?) where there are no others"
+        )
     bounds = [step.step for step in steps if not step.is_measured]
     if bounds:
         lines.append(f"<= upper bounds, no finished run has measured: {', '.join(bounds)}; try --probe")

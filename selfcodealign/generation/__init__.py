@@ -1,8 +1,9 @@
 """Generation: rows become prompts, prompts go through the journal to an engine, answers become rows."""
 
-from selfcodealign.generation.answers import generate_answers, model_fingerprint
+from selfcodealign.generation.answers import AnswerSession, generate_answers, model_fingerprint, open_answers
 from selfcodealign.generation.engine import (
     Answer,
+    Cost,
     Decoding,
     EarlyEnd,
     Engine,
@@ -48,6 +49,8 @@ from selfcodealign.program_text import as_program
 
 __all__ = [
     "Answer",
+    "AnswerSession",
+    "Cost",
     "Decoding",
     "EarlyEnd",
     "Engine",
@@ -88,6 +91,7 @@ __all__ = [
     "make_responses",
     "model_fingerprint",
     "num_replicas",
+    "open_answers",
     "parse_concepts",
     "parse_instruction",
     "parse_response",

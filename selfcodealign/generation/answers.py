@@ -6,6 +6,8 @@ import logging
 import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -22,11 +24,12 @@ from selfcodealign.generation.engine import (
     RejectReason,
     Request,
     RequestSource,
+    Usage,
 )
 from selfcodealign.generation.engines import engine_identity, has_several_caches, load_engine
 from selfcodealign.generation.follow_ups import FollowedUp, FollowUp
 from selfcodealign.generation.request_plan import LazyRequests
-from selfcodealign.generation.stock import Stock, known, stored_answer
+from selfcodealign.generation.stock import Stock, StoredAnswer, known, stored_answers
 from selfcodealign.journal import Journal, open_journal
 from selfcodealign.params import Engine as EngineSettings
 from selfcodealign.progress import progress
@@ -87,19 +90,94 @@ def generate_answers(
         InputError: no model, no server that answers, another run has the journal, or it cannot be written.
         PrerequisiteError: the engine's package is missing, or memory or disk space are not enough.
     """
-    if isinstance(requests, Sequence):
-        writes = generation_writes(len(requests) * decoding.max_new_tokens, journal=journal_path)
-        check_space(writes, who=f"generation of {what}")
-    with open_journal(journal_path) as journal:
-        asking = _Asking(model_folder, engine, decoding, journal, what)
-        try:
-            if isinstance(requests, Sequence):
-                asking.answer(requests, follow_up)
-            else:
-                asking.answer_source(requests)
-        finally:
-            asking.close()
-    return asking.result
+    with open_answers(model_folder=model_folder, engine=engine, journal_path=journal_path, what=what) as session:
+        return session.answer(requests, decoding, follow_up)
+
+
+@contextmanager
+def open_answers(
+    *, model_folder: Path, engine: EngineSettings, journal_path: Path, what: str
+) -> Iterator["AnswerSession"]:
+    """Answer requests in several calls, for which the engine is started once at most; see `generate_answers`.
+
+    The first call takes the journal. Journal and engine are held until the block ends.
+
+    Args:
+        model_folder: the model's files.
+        engine: the `engine` section of the params.
+        journal_path: the SQLite file of finished answers.
+        what: what the answers are, for the progress bar.
+    """
+    with ExitStack() as stack:
+        yield AnswerSession(model_folder, engine, journal_path, what, stack)
+
+
+class AnswerSession:
+    """One model behind one journal, with an engine that is started when the journal lacks something.
+
+    Attributes:
+        settings: the `engine` section of the params.
+        what: what the answers are, for the progress bar.
+        counted: keys of the answers whose cost was counted, because several requests may share one; as numbers, which
+            are smaller, because there may be millions.
+    """
+
+    def __init__(
+        self, model_folder: Path, settings: EngineSettings, journal_path: Path, what: str, stack: ExitStack
+    ) -> None:
+        self.settings = settings
+        self.what = what
+        self.counted: set[int] = set()
+        self._model_folder = model_folder
+        self._journal_path = journal_path
+        self._stack = stack
+        self._engine: Engine | None = None
+
+    def answer(
+        self, requests: Sequence[Request] | RequestSource, decoding: Decoding, follow_up: FollowUp | None = None
+    ) -> Generation:
+        """Answer requests: `generate_answers` with the session's model, engine and journal.
+
+        Raises:
+            InputError: no model, no server that answers, another run has the journal, or it cannot be written.
+            PrerequisiteError: the engine's package is missing, or memory or disk space are not enough.
+        """
+        if isinstance(requests, Sequence):
+            writes = generation_writes(len(requests) * decoding.max_new_tokens, journal=self._journal_path)
+            check_space(writes, who=f"generation of {self.what}")
+        asking = _Asking(self, decoding)
+        if isinstance(requests, Sequence):
+            asking.answer(requests, follow_up)
+        else:
+            asking.answer_source(requests)
+        return asking.result
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The journal, for this process alone from now on."""
+        return self._stack.enter_context(open_journal(self._journal_path))
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return model_fingerprint(self._model_folder)
+
+    def keys(self, decoding: Decoding) -> AnswerKeys:
+        """The journal keys of the answers under a decoding."""
+        return AnswerKeys(self._fingerprint, engine_identity(self.settings), decoding)
+
+    def model(self) -> str:
+        """What the journal's statistics and pruning know the model by."""
+        served = self.settings.served_model if self.settings.kind == "openai" else None
+        return self._fingerprint if served is None else f"{self._fingerprint}:{served}"
+
+    def start(self, usage: Usage) -> Engine:
+        """The engine, started now if it was not; what that took is added to the usage."""
+        if self._engine is None:
+            started = time.monotonic()
+            self._engine = load_engine(self._model_folder, self.settings)
+            self._stack.callback(self._engine.close)
+            usage.start_seconds += time.monotonic() - started
+        return self._engine
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -118,26 +196,47 @@ class Extent:
 UNKNOWN = Extent(num_requests=lambda: None, num_stored=lambda: 0)
 
 
-class _Asking:
-    """One call's engine, started when the journal lacks something, and its growing result."""
+@dataclasses.dataclass(slots=True)
+class _Stopwatch:
+    """Divides the wall time of generation among the answers: each has the time since the previous one ended.
 
-    def __init__(
-        self, model_folder: Path, settings: EngineSettings, decoding: Decoding, journal: Journal, what: str
-    ) -> None:
+    The shares add up to elapsed time, however many requests are in flight. The time of a request that was rejected, or
+    whose answer the journal had in the meantime, is part of the next answer's share, or of the last one's.
+
+    Attributes:
+        started_ns: when generation began.
+        divided_ns: time that answers have their shares of.
+        last: the last answer that has one.
+    """
+
+    started_ns: int = dataclasses.field(default_factory=time.monotonic_ns)
+    divided_ns: int = 0
+    last: StoredAnswer | None = None
+
+    def elapsed_ns(self) -> int:
+        """The time since generation began."""
+        return time.monotonic_ns() - self.started_ns
+
+    def add_share(self, stored: StoredAnswer, share_ns: int) -> None:
+        """Take note of an answer with its share."""
+        self.divided_ns += share_ns
+        self.last = stored
+
+
+class _Asking:
+    """One call of a session, and its growing result."""
+
+    def __init__(self, session: AnswerSession, decoding: Decoding) -> None:
         self.result = Generation()
-        self._model_folder = model_folder
-        self._settings = settings
+        self._session = session
+        self._journal = session.journal
         self._decoding = decoding
-        self._journal = journal
-        self._what = what
-        self._fingerprint = model_fingerprint(model_folder)
-        self._keys = AnswerKeys(self._fingerprint, engine_identity(settings), decoding)
-        self._engine: Engine | None = None
+        self._keys = session.keys(decoding)
 
     def answer(self, requests: Sequence[Request], follow_up: FollowUp | None) -> None:
         """Put an answer or a rejection for each request into the result, and for each that an answer calls for."""
         stock = Stock(requests, self._keys, self._journal)
-        missing = stock.missing(is_dealt_out=has_several_caches(self._settings))
+        missing = stock.missing(is_dealt_out=has_several_caches(self._session.settings))
         source = FollowedUp(missing, follow_up)
         self.answer_source(
             source, Extent(lambda: len(requests) + source.num_called_for, num_stored=lambda: stock.num_stored)
@@ -147,8 +246,9 @@ class _Asking:
         usage.requests += stock.num_stored
         usage.from_journal += stock.num_stored
         called_for = array("q")
-        for index, request, answer in stock.stored():
-            outcome = self._settle(request, answer)
+        for index, request, stored in stock.stored():
+            self._count(stored, is_from_journal=True)
+            outcome = self._settle(request, stored.answer)
             if follow_up is not None and isinstance(outcome, Answer) and follow_up(request, outcome) is not None:
                 called_for.append(index)
         if follow_up is not None and called_for:
@@ -188,8 +288,9 @@ class _Asking:
                 key = self._keys.of(request)
                 if known([key], [key] if request.ends is None else [], self._journal):
                     usage.from_journal += 1
-                    outcome = self._settle(request, stored_answer(self._journal.get_many([key])[key], self._journal))
-                    source.tell(request, outcome)
+                    stored = stored_answers([key], self._journal)[key]
+                    self._count(stored, is_from_journal=True)
+                    source.tell(request, self._settle(request, stored.answer))
                     continue
                 usage.asked += 1
             yield request
@@ -200,13 +301,13 @@ class _Asking:
         extent: Extent,
         tell: Callable[[Request, Answer | Rejection], None],
     ) -> None:
-        engine = self._start()
-        usage = self.result.usage
-        started = time.monotonic()
+        engine = self._session.start(self.result.usage)
+        usage, what = self.result.usage, self._session.what
         if extent.num_stored():
-            logger.info("%s: %d from the journal already", self._what, extent.num_stored())
+            logger.info("%s: %d from the journal already", what, extent.num_stored())
         num_skipped = 0
-        with progress(self._what, extent.num_requests()) as bar:
+        watch = _Stopwatch()
+        with progress(what, extent.num_requests()) as bar:
             for request, outcome in engine.generate(requests, self._decoding):
                 if isinstance(outcome, Rejection):
                     self.result.rejections[request.id] = outcome
@@ -214,20 +315,50 @@ class _Asking:
                 else:
                     answer = ended_early(request, outcome)
                     usage.add(answer)
-                    self._keep(request, answer)
+                    self._keep(request, answer, watch)
                     tell(request, self._settle(request, answer))
                 bar.expect(extent.num_requests())
                 bar.skip(extent.num_stored() - num_skipped)
                 num_skipped = extent.num_stored()
-                seconds = usage.seconds + time.monotonic() - started
+                seconds = usage.seconds + watch.elapsed_ns() / 1e9
                 bar.advance(note=f"{usage.output_tokens / max(seconds, 1e-9):.0f} tokens/s")
-        usage.seconds += time.monotonic() - started
+        usage.seconds += self._end(watch) / 1e9
 
-    def _keep(self, request: Request, answer: Answer) -> None:
+    def _keep(self, request: Request, answer: Answer, watch: _Stopwatch) -> None:
         """Write a new answer down; a whole one takes the place of one that was cut short for somebody else."""
-        value = dataclasses.asdict(answer)
-        replaces = request.ends is None
-        self._journal.put(self._keys.of(request), value, kind="answer", model=self._model(), replaces=replaces)
+        share_ns = watch.elapsed_ns() - watch.divided_ns
+        stored = StoredAnswer(self._keys.of(request), answer, share_ns)
+        replaces = request.ends is None and not known([stored.key], [stored.key], self._journal)
+        if self._put(stored, replaces=replaces):
+            watch.add_share(stored, share_ns)
+            self._count(stored, is_from_journal=False)
+
+    def _end(self, watch: _Stopwatch) -> int:
+        """Add what has passed since the last answer to its share, and return the time of all, nanoseconds.
+
+        That is the wait for the last verdicts of adaptive sampling, say, or for a request that was given up.
+        """
+        elapsed_ns = watch.elapsed_ns()
+        if watch.last is not None:
+            rest_ns = elapsed_ns - watch.divided_ns
+            took_ns = (watch.last.took_ns or 0) + rest_ns
+            self._put(dataclasses.replace(watch.last, took_ns=took_ns), replaces=True)
+            self.result.usage.cost.nanoseconds += rest_ns
+        return elapsed_ns
+
+    def _put(self, stored: StoredAnswer, *, replaces: bool) -> bool:
+        value = dataclasses.asdict(stored.answer)
+        model = self._session.model()
+        return self._journal.put(
+            stored.key, value, kind="answer", model=model, took_ns=stored.took_ns, replaces=replaces
+        )
+
+    def _count(self, stored: StoredAnswer, *, is_from_journal: bool) -> None:
+        """Count what an answer cost, once for all requests that share it."""
+        number = int(stored.key, 16)
+        if number not in self._session.counted:
+            self._session.counted.add(number)
+            self.result.usage.cost.add(stored.answer, stored.took_ns, is_from_journal=is_from_journal)
 
     def _settle(self, request: Request, answer: Answer) -> Answer | Rejection:
         """Put an answer into the result, or the rejection that it comes to, and return it."""
@@ -238,20 +369,3 @@ class _Asking:
             return rejection
         self.result.answers[request.id] = answer
         return answer
-
-    def _start(self) -> Engine:
-        if self._engine is None:
-            started = time.monotonic()
-            self._engine = load_engine(self._model_folder, self._settings)
-            self.result.usage.start_seconds = time.monotonic() - started
-        return self._engine
-
-    def _model(self) -> str:
-        """What the journal's statistics and pruning know the model by."""
-        served = self._settings.served_model if self._settings.kind == "openai" else None
-        return self._fingerprint if served is None else f"{self._fingerprint}:{served}"
-
-    def close(self) -> None:
-        """End the engine, if it was started."""
-        if self._engine is not None:
-            self._engine.close()

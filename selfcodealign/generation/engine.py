@@ -1,9 +1,9 @@
 """What every engine takes and gives: requests in, answers out, as each one ends."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class RejectReason(StrEnum):
@@ -116,8 +116,89 @@ class Decoding:
 
 
 @dataclass(slots=True)
+class Cost:
+    """What answers cost when they were generated, whether in this call or in an earlier run that journaled them.
+
+    A rerun from the journal has the same cost as the run that it repeats. All sums are of integers, so the order of the
+    answers does not matter. An answer that several requests share counts once.
+
+    Attributes:
+        requests: answers in all.
+        without_cost: answers whose time is unknown because an older version journaled them. Their tokens are counted.
+        requests_from_journal: answers that an earlier run generated.
+        prompt_tokens: tokens of the prompts.
+        cached_tokens: prompt tokens that came from the prefix cache.
+        told_tokens: prompt tokens of the requests for which it is known how many of them came from there.
+        output_tokens: tokens generated.
+        timed_output_tokens: tokens generated, of answers whose time is known.
+        nanoseconds: wall time of generation, without the engine's start. It is divided among the answers: each has the
+            time since the previous answer of the same engine ended, so the sum is elapsed time and not the sum of
+            latencies.
+        nanoseconds_from_journal: the part of it that earlier runs spent.
+    """
+
+    requests: int = 0
+    without_cost: int = 0
+    requests_from_journal: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    told_tokens: int = 0
+    output_tokens: int = 0
+    timed_output_tokens: int = 0
+    nanoseconds: int = 0
+    nanoseconds_from_journal: int = 0
+
+    def add(self, answer: Answer, took_ns: int | None, *, is_from_journal: bool) -> None:
+        """Count one answer.
+
+        Args:
+            answer: the answer.
+            took_ns: its share of the wall time, nanoseconds; None: unknown.
+            is_from_journal: whether an earlier run generated it.
+        """
+        self.requests += 1
+        self.requests_from_journal += is_from_journal
+        self.prompt_tokens += answer.prompt_tokens
+        if answer.cached_tokens is not None:
+            self.cached_tokens += answer.cached_tokens
+            self.told_tokens += answer.prompt_tokens
+        self.output_tokens += answer.output_tokens
+        if took_ns is None:
+            self.without_cost += 1
+            return
+        self.timed_output_tokens += answer.output_tokens
+        self.nanoseconds += took_ns
+        self.nanoseconds_from_journal += took_ns if is_from_journal else 0
+
+    def include(self, other: "Cost") -> None:
+        """Add the cost of other answers."""
+        _add_numbers(self, other)
+
+    def as_metrics(self) -> dict[str, float]:
+        """The sums with the rates that follow from them, for a stage's metrics: the same for a run and its rerun."""
+        seconds = self.nanoseconds / 1e9
+        return {
+            "requests": self.requests,
+            "without_cost": self.without_cost,
+            "prompt_tokens": self.prompt_tokens,
+            "cached_tokens": self.cached_tokens,
+            "output_tokens": self.output_tokens,
+            "seconds": round(seconds, 2),
+            "output_tokens_per_second": round(self.timed_output_tokens / seconds, 1) if seconds else 0.0,
+            "prefix_hit_rate": round(self.cached_tokens / self.told_tokens, 4) if self.told_tokens else 0.0,
+        }
+
+    def journal_share(self) -> dict[str, float]:
+        """The shares of answers and of seconds, 0 to 1, that earlier runs generated."""
+        return {
+            "answers": round(self.requests_from_journal / self.requests, 4) if self.requests else 0.0,
+            "seconds": round(self.nanoseconds_from_journal / self.nanoseconds, 4) if self.nanoseconds else 0.0,
+        }
+
+
+@dataclass(slots=True)
 class Usage:
-    """What a call cost.
+    """What a call did itself: its requests, and tokens and time of those that it sent to the engine.
 
     Attributes:
         requests: requests in all.
@@ -129,6 +210,7 @@ class Usage:
         output_tokens: tokens generated.
         seconds: wall time of generation, the engine's start not counted.
         start_seconds: wall time of the engine's start.
+        cost: what the answers to all requests cost, those from the journal included.
     """
 
     requests: int = 0
@@ -140,6 +222,7 @@ class Usage:
     output_tokens: int = 0
     seconds: float = 0.0
     start_seconds: float = 0.0
+    cost: Cost = field(default_factory=Cost)
 
     def add(self, answer: Answer) -> None:
         """Count one answer that the engine gave."""
@@ -149,11 +232,17 @@ class Usage:
             self.told_tokens += answer.prompt_tokens
         self.output_tokens += answer.output_tokens
 
-    def as_metrics(self) -> dict[str, float]:
-        """The counts with the rates that follow from them, for a stage's metrics."""
+    def include(self, other: "Usage") -> None:
+        """Add what another call did."""
+        _add_numbers(self, other)
+        self.cost.include(other.cost)
+
+    def as_metrics(self) -> dict[str, Any]:
+        """The counts with the rates that follow from them, for a stage's metrics; the cost is metrics of its own."""
         return {
             "requests": self.requests,
             "from_journal": self.from_journal,
+            "journal_share": self.cost.journal_share(),
             "asked": self.asked,
             "prompt_tokens": self.prompt_tokens,
             "output_tokens": self.output_tokens,
@@ -162,6 +251,13 @@ class Usage:
             "output_tokens_per_second": round(self.output_tokens / self.seconds, 1) if self.seconds else 0.0,
             "prefix_hit_rate": round(self.cached_tokens / self.told_tokens, 4) if self.told_tokens else 0.0,
         }
+
+
+def _add_numbers(total: Cost | Usage, part: Cost | Usage) -> None:
+    """Add the numeric fields of one tally to those of another of the same class."""
+    for name in (one.name for one in fields(total)):
+        if isinstance(value := getattr(part, name), int | float):
+            setattr(total, name, getattr(total, name) + value)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from selfcodealign.report.funnel import Step
 from selfcodealign.report.inputs import Attempts, ReportInputs
-from selfcodealign.report.wording import STAGES, is_number, plural, whole
+from selfcodealign.report.wording import STAGES, duration, is_number, percent, plural, whole
 from selfcodealign.sandbox import STATUS_MEANINGS
 
 RESAMPLED = "resample_responses"
@@ -32,9 +32,14 @@ _LEVELS = (
 class Timing:
     """What one stage took; figures that a stage does not have are None.
 
+    Time and tokens of model answers are those of their generation, also where this run took them from the journal.
+
     Attributes:
         stage: name of the stage, for an evaluation with its model and benchmark.
         seconds: wall time.
+        generation_seconds: the part of it in which answers were generated.
+        journal_seconds: the part of that which earlier runs spent, on answers that this run took from the journal.
+        without_cost: answers from the journal whose time is unknown, and not in the figures.
         rows: rows that came in.
         asked: model answers or programs that were computed in this run.
         from_journal: those that were taken from the journal instead.
@@ -45,6 +50,9 @@ class Timing:
 
     stage: str
     seconds: float
+    generation_seconds: float | None
+    journal_seconds: float | None
+    without_cost: float | None
     rows: float | None
     asked: float | None
     from_journal: float | None
@@ -216,26 +224,70 @@ def timings(inputs: ReportInputs) -> list[Timing]:
 
 
 def seconds_total(inputs: ReportInputs) -> float:
-    """Wall time of all stages together, seconds."""
+    """Time of all stages together, seconds: wall time, with model answers at the time of their generation."""
     return sum(timing.seconds for timing in timings(inputs))
+
+
+def num_without_cost(inputs: ReportInputs) -> int:
+    """Answers from the journal whose time is unknown, and in no time of the report."""
+    return int(sum(timing.without_cost or 0.0 for timing in timings(inputs)))
+
+
+def has_journaled(inputs: ReportInputs) -> bool:
+    """Whether a stage took answers or verdicts from the journal."""
+    return any(timing.from_journal for timing in timings(inputs))
+
+
+def journal_note(inputs: ReportInputs) -> str:
+    """How much of the generation comes from the journal, as sentences; empty if no stage has recorded its cost."""
+    found = timings(inputs)
+    total = sum(timing.generation_seconds or 0.0 for timing in found)
+    earlier = sum(timing.journal_seconds or 0.0 for timing in found)
+    num_unknown = num_without_cost(inputs)
+    sentences = []
+    if earlier:
+        sentences.append(
+            f"Of {duration(total)} of generation, earlier runs spent {duration(earlier)} ({percent(earlier / total)}):"
+            " their answers came from the journal."
+        )
+    elif total and not num_unknown:
+        sentences.append("This run generated all answers itself.")
+    if num_unknown:
+        sentences.append(
+            f"The time of {plural(num_unknown, 'answer')} is unknown, because an older version wrote them to the"
+            " journal: times leave them out."
+        )
+    return " ".join(sentences)
 
 
 def _timing(stage: str, values: Mapping[str, Any]) -> Timing:
     def first(*paths: tuple[str, ...]) -> float | None:
         return next((value for path in paths if (value := figure(values, *path)) is not None), None)
 
-    asked = first(("usage", "asked"), ("asked",))
-    # A run that asked for nothing has no rate: zero would read as slow.
-    is_idle = asked == 0
+    usage, cost = ("judge_usage", "judge_cost") if "judge_usage" in values else ("usage", "cost")
+    asked = first((usage, "asked"), ("asked",))
+    seconds, generated = figure(values, "seconds") or 0.0, figure(values, cost, "seconds")
+    if generated is not None:
+        # What this run spent on generation is replaced by what all runs have spent on these answers.
+        seconds = max(0.0, seconds - (figure(values, usage, "seconds") or 0.0)) + generated
+    # Without its cost, a run that asked for nothing has no rate: zero would read as slow.
+    is_idle = asked == 0 if generated is None else generated == 0
     return Timing(
         stage=stage,
-        seconds=figure(values, "seconds") or 0.0,
-        rows=first(("rows_in",), ("usage", "requests")),
+        seconds=seconds,
+        generation_seconds=generated,
+        journal_seconds=None if generated is None else generated * (first((usage, "journal_share", "seconds")) or 0.0),
+        without_cost=figure(values, cost, "without_cost"),
+        rows=first(("rows_in",), (usage, "requests")),
         asked=asked,
-        from_journal=first(("usage", "from_journal"), ("from_journal",)),
-        output_tokens=first(("usage", "output_tokens"), ("output_tokens",)),
-        tokens_per_second=None if is_idle else first(("usage", "output_tokens_per_second"), ("tokens_per_second",)),
-        prefix_hit_rate=None if is_idle else first(("usage", "prefix_hit_rate"), ("prefix_hit_rate",)),
+        from_journal=first((usage, "from_journal"), ("from_journal",)),
+        output_tokens=first((cost, "output_tokens"), (usage, "output_tokens"), ("output_tokens",)),
+        tokens_per_second=None
+        if is_idle
+        else first((cost, "output_tokens_per_second"), (usage, "output_tokens_per_second"), ("tokens_per_second",)),
+        prefix_hit_rate=None
+        if is_idle
+        else first((cost, "prefix_hit_rate"), (usage, "prefix_hit_rate"), ("prefix_hit_rate",)),
     )
 
 

@@ -309,7 +309,7 @@ def licence_figures(inputs: ReportInputs) -> list[Figure]:
 
 
 def timing_figure(inputs: ReportInputs) -> Figure | None:
-    """Wall time by stage; None if no stage has run."""
+    """Time by stage; None if no stage has run."""
     found = facts.timings(inputs)
     total = sum(timing.seconds for timing in found)
     if not total:
@@ -325,7 +325,7 @@ def timing_figure(inputs: ReportInputs) -> Figure | None:
         for timing in found
     ]
     rows = [(item.label, item.written, percent(item.value / total)) for item in items]
-    return _bars_figure("Wall time by stage", items, ("Stage", "Time", "Share"), rows, width=FULL)
+    return _bars_figure("Time by stage", items, ("Stage", "Time", "Share"), rows, width=FULL)
 
 
 def stage_name(stage: str) -> str:

@@ -79,6 +79,7 @@ def render_page(inputs: ReportInputs) -> str:
             licence_figures=figures.licence_figures(inputs),
             timing_figure=figures.timing_figure(inputs),
             timings=facts.timings(inputs),
+            journal_note=facts.journal_note(inputs),
             samples=sample_pairs(inputs.examples, inputs.params.write_report.num_sample_pairs),
             settings=settings_table(inputs.params),
             facts=facts,

@@ -65,7 +65,8 @@ def summary_metrics(inputs: ReportInputs) -> dict[str, Any]:
     """The headline numbers for `dvc metrics show` and `dvc exp show`. Differences are aligned minus base, -1..1.
 
     Returns:
-        - `seeds`, `pairs`, `pass_rate`, `seconds_total`.
+        - `seeds`, `pairs`, `pass_rate`, `seconds_total` (with model answers at the time of their generation), and
+          `answers_without_cost` if the time of some is unknown: they are left out of it.
         - For the first benchmark `base_pass_at_1`, `aligned_pass_at_1`, `delta`, `p_value` on its hardest tests, and
           the same models on its base tests as `base_pass_at_1_base_tests` and `aligned_pass_at_1_base_tests`.
         - `pooled`: `difference`, `interval_95` and `num_tasks` over all benchmarks that both models were evaluated on,
@@ -82,6 +83,7 @@ def summary_metrics(inputs: ReportInputs) -> dict[str, Any]:
         "pairs": facts.num_pairs(inputs),
         "pass_rate": _rounded(facts.pass_rate(inputs)),
         "seconds_total": _rounded(facts.seconds_total(inputs), 1),
+        "answers_without_cost": facts.num_without_cost(inputs) or None,
         **(_headline(inputs, rows[0]) if rows else {}),
         "pooled": _pooled(rows),
         "benchmarks": {row.benchmark: _benchmark(row) for row in rows} or None,

@@ -2,7 +2,7 @@
 
 Only the standard library: setup/docker.sh runs this file by itself, before there is a virtual environment.
 
-    python3 -I releases.py VERSION     exits with 1 and one line if the version is too old
+    python3 -I releases.py VERSION     exits with 3 and one line if the version is too old
 """
 
 import re
@@ -48,4 +48,5 @@ def too_old(version: str) -> str:
 
 if __name__ == "__main__":
     if is_too_old(sys.argv[1]):
-        sys.exit(too_old(sys.argv[1]))
+        sys.stderr.write(f"{too_old(sys.argv[1])}\n")
+        sys.exit(3)

@@ -44,6 +44,12 @@ def test_after_a_kill_no_journalled_answer_is_asked_for_again(finished: Clone):
     journalled = int((finished.folder / "answers-at-kill").read_text())
     usages = [metrics(finished, name)["usage"] for name in GENERATING]
     assert all(usage["asked"] + usage["from_journal"] == usage["requests"] for usage in usages)
+    costs = [metrics(finished, name)["cost"] for name in GENERATING]
+    assert [cost["requests"] for cost in costs] == [usage["requests"] for usage in usages], "a request was rejected"
+    assert all(
+        cost["without_cost"] == 0 and cost["seconds"] >= usage["seconds"]
+        for cost, usage in zip(costs, usages, strict=True)
+    )
     # A stage that had ended before the kill did not run again, and its metrics tell of its first run.
     assert any(usage["from_journal"] for usage in usages)
     answered = sum(usage["requests"] for usage in usages)

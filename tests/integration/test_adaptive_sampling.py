@@ -92,6 +92,8 @@ def test_a_task_gets_whole_waves_until_one_answer_passes_and_a_rerun_asks_for_no
 
     again = generate(small_model, tmp_path)
     assert (again.usage.asked, again.usage.start_seconds) == (0, 0)
+    assert again.usage.cost.as_metrics() == result.usage.cost.as_metrics()
+    assert result.usage.cost.nanoseconds == round(result.usage.seconds * 1e9)
     assert again.rows == result.rows
     assert again.dropped == result.dropped
     assert again.saved == result.saved

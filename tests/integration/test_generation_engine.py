@@ -52,6 +52,10 @@ def test_only_what_the_journal_lacks_is_asked(small_model: Path, tmp_path: Path)
     assert {name: more.answers[name] for name in first.answers} == first.answers
     assert again.answers == more.answers
     assert again.usage.start_seconds == 0
+    assert first.usage.cost.nanoseconds == round(first.usage.seconds * 1e9), "shares of answers are elapsed time"
+    assert again.usage.cost.as_metrics() == more.usage.cost.as_metrics()
+    assert more.usage.cost.nanoseconds - first.usage.cost.nanoseconds == round(more.usage.seconds * 1e9)
+    assert more.usage.cost.output_tokens == first.usage.output_tokens + more.usage.output_tokens
 
 
 def test_one_engine_serves_every_kind_of_request(small_model: Path):

@@ -122,7 +122,9 @@ def test_a_server_gives_the_same_ids_and_counts_as_the_engine_in_process(
     assert there.usage.cached_tokens > there.usage.prompt_tokens / 3, "the server's prefix cache was not hit"
     same = sum(there.answers[name].text == here.answers[name].text for name in here.answers)
     assert same >= 15, "greedy answers differ: the prompt was not tokenised as in process"
-    assert ask(served, GREEDY).usage.asked == 1
+    again = ask(served, GREEDY).usage
+    assert (again.asked, again.cost.as_metrics()) == (1, there.usage.cost.as_metrics())
+    assert there.usage.cost.nanoseconds == round(there.usage.seconds * 1e9)
 
     sampled = ask(served, SAMPLED)
     assert len(sampled.answers) == 20

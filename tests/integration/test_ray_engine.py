@@ -147,7 +147,9 @@ def test_a_lost_node_costs_only_the_requests_that_it_had(
     assert again, "the lost node had no requests: nothing was tried"
     for outcomes in asked.outcomes.values():
         assert [isinstance(outcome, Answer) for outcome in outcomes[:-1]] == [False] * (len(outcomes) - 1)
-    assert ask(on_cluster, journal, requests()[:-1]).usage.asked == 0
+    rerun = ask(on_cluster, journal, requests()[:-1]).usage
+    assert (rerun.asked, rerun.cost.as_metrics()) == (0, there.usage.cost.as_metrics())
+    assert there.usage.cost.nanoseconds == round(there.usage.seconds * 1e9)
 
 
 def test_a_replica_comes_back_with_a_node(

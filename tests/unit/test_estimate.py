@@ -29,6 +29,11 @@ def usage(asked: int, output_tokens: int, seconds: float, **values: float) -> di
     return {"prompt_tokens": 100 * asked, "prefix_hit_rate": 0.5, **kept, **values}
 
 
+def cost(requests: int, output_tokens: int, seconds: float, without_cost: int = 0) -> dict[str, float]:
+    counts = {"requests": requests, "without_cost": without_cost, "output_tokens": output_tokens, "seconds": seconds}
+    return {"prompt_tokens": 100 * requests, "prefix_hit_rate": 0.5, **counts}
+
+
 def changed(section: str, **values: object) -> Params:
     return PARAMS.model_copy(update={section: getattr(PARAMS, section).model_copy(update=values)})
 
@@ -73,6 +78,45 @@ def test_answers_that_came_from_the_journal_are_counted_at_the_cost_of_the_other
     step = estimate_run(PARAMS, tmp_path, Assumed(num_seeds=80))[0]
     assert (step.requests, step.prompt_tokens, step.output_tokens) == (80, 8000, 2000)
     assert step.hours == pytest.approx(200 / 3600)
+
+
+def test_a_rerun_from_the_journal_is_measured_by_what_its_answers_cost(tmp_path):
+    replay = {"usage": usage(0, 0, 0.0, requests=10, prefix_hit_rate=0.0), "cost": cost(10, 500, 20.0)}
+    write_metrics(tmp_path, "generate_concepts", rows_in=10, rows_out=10, seconds=1.0, **replay)
+    step = estimate_run(PARAMS, tmp_path, Assumed(num_seeds=100))[0]
+    assert (step.requests, step.prompt_tokens, step.output_tokens, step.is_measured) == (100, 10_000, 5000, True)
+    assert step.hours == pytest.approx((200 + 1) / 3600)
+
+
+def test_rates_are_those_of_the_cost_also_where_the_run_asked_for_half_of_the_answers(tmp_path):
+    for name, tokens, seconds in (("concepts", 1000, 10.0), ("instructions", 9000, 50.0)):
+        values = {"usage": usage(5, tokens, 999.0, requests=10), "cost": cost(10, tokens, seconds)}
+        write_metrics(tmp_path, f"generate_{name}", rows_in=10, rows_out=10, seconds=1.0, **values)
+    rates = measured_rates(tmp_path)
+    assert rates is not None
+    assert rates.seconds(500, 1000) == pytest.approx(10.0)
+    assert rates.seconds(500, 9000) == pytest.approx(50.0)
+
+
+def test_answers_of_unknown_time_count_as_much_as_the_others_and_the_table_says_so(tmp_path):
+    found = {"usage": usage(6, 300, 12.0, requests=10), "cost": cost(10, 500, 12.0, without_cost=4)}
+    write_metrics(tmp_path, "generate_concepts", rows_in=10, rows_out=10, seconds=12.0, **found)
+    write_metrics(tmp_path, "generate_instructions", rows_in=10, rows_out=10, seconds=12.0, **found)
+    steps = estimate_run(PARAMS, tmp_path, Assumed(num_seeds=100))
+    assert (steps[0].output_tokens, steps[0].num_without_cost) == (5000, 4), "tokens are known of all"
+    assert steps[0].hours == pytest.approx(100 * 12.0 / 6 / 3600)
+    assert "time is unknown: generate_concepts 4, generate_instructions 4" in format_estimate(steps)
+    assert measured_rates(tmp_path) is None, "tokens and seconds are not of the same answers"
+
+
+def test_where_no_time_is_known_counts_are_measured_and_no_hours_are_claimed(tmp_path):
+    found = {"usage": usage(0, 0, 0.0, requests=10), "cost": cost(10, 500, 0.0, without_cost=10)}
+    write_metrics(tmp_path, "generate_concepts", rows_in=10, rows_out=10, seconds=1.0, **found)
+    step = estimate_run(PARAMS, tmp_path, Assumed(num_seeds=100))[0]
+    assert (step.requests, step.output_tokens, step.is_measured, step.hours) == (100, 5000, True, None)
+    other_hardware = estimate_run(PARAMS, tmp_path, Assumed(num_seeds=100, rates=Rates(500.0, 100.0)))[0]
+    assert other_hardware.hours == pytest.approx((5000 / 500 + 5000 / 100 + 1) / 3600)
+    assert other_hardware.num_without_cost == 0, "rates need no measured time"
 
 
 def test_given_rates_judge_other_hardware_and_each_server_or_replica_has_them(tmp_path):
@@ -181,9 +225,17 @@ def finished_run() -> dict[str, dict[str, Any]]:
 
 
 def seconds_of(metrics: dict[str, Any]) -> float:
-    """The wall time of a step without its journal: scaled up to all requests, because cached answers take no time."""
+    """The wall time of a step without its journal; metrics without a cost are scaled up to all requests."""
     usage = metrics.get("usage", {"from_journal": 0, "asked": 1, "seconds": 0.0})
+    if "cost" in metrics:
+        return float(metrics["seconds"] - usage["seconds"] + metrics["cost"]["seconds"])
     return float(metrics["seconds"] + usage["seconds"] * usage["from_journal"] / usage["asked"])
+
+
+def tokens_of(metrics: dict[str, Any], name: str) -> float:
+    """Tokens of all answers of a step; of metrics without a cost, scaled up to all requests."""
+    usage = metrics["usage"]
+    return float(metrics["cost"][name] if "cost" in metrics else usage[name] / usage["asked"] * usage["requests"])
 
 
 def test_the_finished_run_of_the_repository_is_estimated_within_30_per_cent():
@@ -197,8 +249,7 @@ def test_the_finished_run_of_the_repository_is_estimated_within_30_per_cent():
             usage = metrics["usage"]
             assert step.requests == pytest.approx(usage["requests"], rel=0.3), step.step
             for name in ("prompt_tokens", "output_tokens"):
-                a_request = usage[name] / usage["asked"]
-                assert getattr(step, name) == pytest.approx(a_request * usage["requests"], rel=0.3), (step.step, name)
+                assert getattr(step, name) == pytest.approx(tokens_of(metrics, name), rel=0.3), (step.step, name)
         rows = (
             metrics["statuses"]["passed"] if step.step == "validate_responses" else metrics.get("rows_out", step.rows)
         )

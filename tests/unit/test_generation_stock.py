@@ -17,7 +17,7 @@ from selfcodealign.generation.answer_keys import AnswerKeys
 from selfcodealign.generation.early_ends import response_end
 from selfcodealign.generation.pooled_engine import WAITING_PER_PLACE
 from selfcodealign.generation.request_plan import LazyRequests, RequestPlan
-from selfcodealign.generation.stock import LOOKUP_BATCH, Stock, starting_order
+from selfcodealign.generation.stock import LOOKUP_BATCH, Stock, StoredAnswer, starting_order
 from selfcodealign.journal import open_journal
 from selfcodealign.params import Engine
 
@@ -76,7 +76,7 @@ def test_stock_is_what_the_journal_has(tmp_path_factory, rows, batch):
         patch.setattr("selfcodealign.generation.stock.LOOKUP_BATCH", batch)
         for request, (_, is_stored, is_cut, _) in zip(requests, rows, strict=True):
             if is_stored:
-                journal.put(KEYS.of(request), dataclasses.asdict(answer(is_cut)))
+                journal.put(KEYS.of(request), dataclasses.asdict(answer(is_cut)), took_ns=request.seed or None)
         stock = Stock(requests, KEYS, journal)
         missing = list(stock.missing(is_dealt_out=False))
         stored = list(stock.stored())
@@ -86,7 +86,9 @@ def test_stock_is_what_the_journal_has(tmp_path_factory, rows, batch):
     assert [(index, request) for index, request, _ in stored] == [
         (n, requests[n]) for n in range(len(rows)) if not lacks[n]
     ]
-    assert all(found == answer(rows[index][2]) for index, _, found in stored)
+    assert [found for _, _, found in stored] == [
+        StoredAnswer(KEYS.of(request), answer(rows[index][2]), request.seed or None) for index, request, _ in stored
+    ]
     assert stock.num_stored == len(stored)
 
 

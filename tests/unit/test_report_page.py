@@ -373,11 +373,67 @@ def test_the_same_inputs_give_the_same_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", [None, "many", [], float("nan"), True])
 def test_odd_metrics_do_not_break_the_page(tmp_path: Path, value: object) -> None:
-    keys = ("seconds", "rows_in", "rows_out", "dropped", "statuses", "usage", "isolation", "benchmarks", "parameters",
-            "test_strength")  # fmt: skip
+    keys = ("seconds", "rows_in", "rows_out", "dropped", "statuses", "usage", "cost", "isolation", "benchmarks",
+            "parameters", "test_strength")  # fmt: skip
     stages = {name: dict.fromkeys(keys, value) for name in ("import_model", "import_benchmarks", "validate_responses")}
     odd = Evaluation(model="base", benchmark="humaneval_plus", metrics={"seconds": value}, results={"tasks": value})
     assert "</html>" in render(tmp_path, stages=stages, evaluations=[odd])
+
+
+def generated(seconds: float, *, spent: float, share: float, without_cost: int = 0) -> dict[str, Any]:
+    """Metrics of a generation step whose answers cost 90 s, of which this run spent some."""
+    known = {"requests": 40, "output_tokens": 4500, "output_tokens_per_second": 50.0, "prefix_hit_rate": 0.8}
+    usage = {"requests": 40, "asked": 40, "from_journal": 0, "seconds": spent, "output_tokens": 0}
+    return {
+        "seconds": seconds,
+        "rows_in": 40,
+        "usage": {**usage, "journal_share": {"answers": share, "seconds": share}},
+        "cost": {**known, "seconds": 90.0, "without_cost": without_cost},
+    }
+
+
+def test_a_rerun_is_shown_with_the_time_and_tokens_of_its_answers_and_how_much_earlier_runs_spent(
+    tmp_path: Path,
+) -> None:
+    stages = {
+        "generate_concepts": generated(100.0, spent=90.0, share=0.0),
+        "generate_instructions": generated(4.0, spent=0.0, share=1.0),
+        "generate_responses": generated(50.0, spent=45.0, share=0.5),
+    }
+    text = read(render(tmp_path, stages=stages)).text
+    for row in (
+        "Name concepts1 min 40 s\u201340",
+        "Write tasks1 min 34 s1 min 30 s40",
+        "Answer tasks1 min 35 s45 s40",
+    ):
+        assert row in text
+    assert text.count("4,50050.080.0%") == 3
+    assert "Of 4 min 30 s of generation, earlier runs spent 2 min 15 s (50.0%): their answers came from" in text
+    write_plots(ReportInputs(params=PARAMS, stages=stages), tmp_path)
+    times = {row["stage"]: float(row["seconds"]) for row in csv.DictReader((tmp_path / "timings.csv").open())}
+    assert times == {"generate_concepts": 100.0, "generate_instructions": 94.0, "generate_responses": 95.0}
+    assert summary_metrics(ReportInputs(params=PARAMS, stages=stages)) == {"seeds": 40, "seconds_total": 289.0}
+
+
+def test_a_run_that_generated_everything_says_so(tmp_path: Path) -> None:
+    text = read(render(tmp_path, stages={"generate_concepts": generated(100.0, spent=90.0, share=0.0)})).text
+    assert "This run generated all answers itself." in text
+
+
+def test_answers_of_unknown_time_are_counted_and_times_without_them_are_lower_bounds(tmp_path: Path) -> None:
+    stages = {"generate_concepts": generated(4.0, spent=0.0, share=1.0, without_cost=1200)}
+    text = read(render(tmp_path, stages=stages)).text
+    assert "Name concepts\u2265 1 min 34 s" in text
+    assert "The time of 1,200 answers is unknown" in text
+    assert "all stages together, 1,200 answers of unknown time left out" in text
+    assert summary_metrics(ReportInputs(params=PARAMS, stages=stages))["answers_without_cost"] == 1200
+
+
+def test_metrics_of_an_older_version_are_shown_as_they_are(tmp_path: Path) -> None:
+    usage = {"asked": 0, "from_journal": 40, "seconds": 0.0, "output_tokens": 0, "output_tokens_per_second": 0.0}
+    text = read(render(tmp_path, stages={"generate_concepts": {"seconds": 4.0, "rows_in": 40, "usage": usage}})).text
+    assert "Name concepts4.0 s\u201340040" in text
+    assert "of generation" not in text
 
 
 def test_the_strength_of_tests_is_shown_where_it_was_measured(tmp_path: Path) -> None:

@@ -175,12 +175,18 @@ def _write_metrics(folder: Path, tasks: int, answers: int, verdicts: list[Verdic
 def _generation(
     requests: int, rows: int, dropped: dict[str, int], seconds: float, from_journal: int, tokens: int, hits: float
 ) -> dict[str, Any]:
+    rates = {"output_tokens_per_second": round(tokens / (seconds - 25), 1), "prefix_hit_rate": hits}
+    share, spent = from_journal / requests, seconds - 25
     return {
         "seconds": seconds, "rows_in": requests, "rows_out": rows, "dropped": dropped,
         "usage": {
             "requests": requests, "asked": requests - from_journal, "from_journal": from_journal,
-            "prompt_tokens": requests * 900, "output_tokens": tokens, "seconds": seconds - 25,
-            "output_tokens_per_second": round(tokens / (seconds - 25), 1), "prefix_hit_rate": hits,
+            "journal_share": {"answers": share, "seconds": share},
+            "prompt_tokens": requests * 900, "output_tokens": tokens, "seconds": spent, **rates,
+        },
+        "cost": {
+            "requests": requests, "without_cost": 0, "prompt_tokens": requests * 900,
+            "output_tokens": round(tokens / (1 - share)), "seconds": round(spent / (1 - share), 2), **rates,
         },
     }  # fmt: skip
 
