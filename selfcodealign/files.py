@@ -1,4 +1,7 @@
-"""Files and folders that are there whole or not at all: written under a temporary name, then renamed."""
+"""Files and folders that are there whole or not at all, also after a power cut.
+
+They are written under a temporary name, brought to the disk, and then renamed.
+"""
 
 import os
 import shutil
@@ -29,6 +32,19 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
+def to_disk(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk.
+
+    Raises:
+        OSError: there is no such file, or it cannot be written to the disk.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends; after an error `path` is as it was.
@@ -44,7 +60,9 @@ def replaced(path: Path) -> Iterator[Path]:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
+            to_disk(temporary)
             os.replace(temporary, path)
+            to_disk(path.parent)
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -85,11 +103,14 @@ def replaced_folder(destination: Path) -> Iterator[Path]:
             for path in temporary.rglob("*"):
                 if path.is_file():
                     path.chmod(FILE_MODE)  # safetensors files are born readable by their owner alone
+                to_disk(path)
+            to_disk(temporary)
             # rename(2) replaces no folder that has files: the old one steps aside, and goes when the new one is there
             shutil.rmtree(old, ignore_errors=True)
             if destination.exists():
                 os.replace(destination, old)
             os.replace(temporary, destination)
+            to_disk(destination.parent)
             shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -1,25 +1,31 @@
 """The journal: finished work is written down as it arrives, keyed by everything that decides it.
 
-A SQLite table in WAL mode. It is a cache: deleting it changes time, not results. `kill -9` costs at most what was in
-flight, because each entry is committed by itself. One process writes at a time; the lock dies with it. Keys are looked
-up in batches and never all loaded, so that memory does not grow with the journal.
+A SQLite table in WAL mode. It is a cache: deleting it changes time, not results. Each entry is committed by itself, so
+`kill -9` costs at most what was in flight. A power cut costs at most the entries of one second: commits reach the disk
+when the log is synced, which happens once a second while entries arrive, and when the journal is closed. The journal is
+whole in either case. One process writes at a time; the lock dies with it. Keys are looked up in batches and never all
+loaded, so that memory does not grow with the journal.
 """
 
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import InputError
+from selfcodealign.files import to_disk
 from selfcodealign.locking import WRITABLE_HINT, only_process
 from selfcodealign.records import row_id
 
 LOOKUP_CHUNK = 900
 CACHE_KIB = 64 * 1024
+# A sync for each of a hundred verdicts a second would cost more than the verdicts on a slow disk.
+SYNC_INTERVAL_S = 1.0
 # The keys once more, without the values between them: to see whether a key is there takes a quarter of the time.
 KEY_INDEX = "entries_key"
 # Columns that came after the first version, with what older rows get. `created` is the time of the change itself.
@@ -49,6 +55,7 @@ class Journal:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
         self._connection = connection
+        self._synced_at = -math.inf
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """The stored values of those keys that the journal has.
@@ -126,13 +133,25 @@ class Journal:
                 done = self._connection.execute(
                     f"{insert} INTO entries (key, value, kind, model, created, took_ns) VALUES (?, ?, ?, ?, ?, ?)", row
                 )
-                return done.rowcount == 1
+            self._sync()
+            return done.rowcount == 1
         except sqlite3.OperationalError as error:
             raise InputError(
                 f"cannot write the journal {self._path}: {error}; free some space and run again"
             ) from error
         except sqlite3.Error as error:
             raise self.damage(str(error)) from error
+
+    def _sync(self) -> None:
+        """Bring all commits to the disk, unless that was done within the last second."""
+        now = time.monotonic()
+        if now - self._synced_at < SYNC_INTERVAL_S:
+            return
+        with suppress(OSError):  # without its log, SQLite syncs each commit itself
+            to_disk(self._path.with_name(f"{self._path.name}-wal"))
+            if self._synced_at == -math.inf:
+                to_disk(self._path.parent)
+        self._synced_at = now
 
     def damage(self, what: str) -> InputError:
         """The error that says that the journal is damaged, and the way out."""

@@ -18,6 +18,7 @@ PromptForm = Literal["auto", "chat", "completion"]
 Criterion = Literal["random", "strongest", "shortest", "agreed"]
 TypeCheckerName = Literal["pyright", "pyrefly", "ty"]
 Balance = Literal["category", "difficulty", "kind", "package"]
+ModelName = Literal["base", "aligned"]
 BenchmarkName = Literal["humaneval_plus", "mbpp_plus"]
 OtherBenchmarkName = Literal[
     "humaneval", "humaneval_plus", "humaneval_pack", "mbpp", "mbpp_plus", "evo_eval", "ds1000", "class_eval",
@@ -352,7 +353,7 @@ class SelectExamples(Section):
 class EvaluateModel(Section):
     """Solutions for the benchmarks, and their scoring by EvalPlus."""
 
-    models: list[Literal["base", "aligned"]] = Field(min_length=1, description="models that are evaluated")
+    models: list[ModelName] = Field(min_length=1, description="models that are evaluated")
     benchmarks: list[BenchmarkName] = Field(min_length=1, description="benchmarks that they are evaluated on")
     opening: Literal["block", "stub"] = Field(
         description="how a chat model's answer begins: an opened code block, or that with HumanEval's stub in it"

@@ -12,6 +12,9 @@ Count = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
+# The parser of libyaml is several times as fast; a build of PyYAML may lack it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 class Section(BaseModel):
     """Base class of all sections: unknown keys are errors, values cannot be changed after loading."""
@@ -30,7 +33,7 @@ def read_yaml(path: Path, if_missing: str) -> Any:
         InputError: the file is missing, cannot be read, or is not YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe loader
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist; {if_missing}") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -13,13 +13,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from selfcodealign.errors import SelfCodeAlignError
 from selfcodealign.files import write_text
-from selfcodealign.records import Dropped, write_rows
+
+if TYPE_CHECKING:
+    from selfcodealign.records import Dropped
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,15 @@ def repository_folder() -> Path:
     DVC sets DVC_ROOT for its commands; it names the parent repository even where the experiment runs in a copy.
     """
     return Path(os.environ.get("DVC_ROOT", "."))
+
+
+def repository_path(name: str) -> Path:
+    """The path of a file or folder that the params name, which may be relative to the repository.
+
+    In the repository itself a relative name stays relative, so that rows and errors show it as the params do.
+    """
+    path = Path(name).expanduser()
+    return path if repository_folder().resolve() == Path.cwd() else repository_folder() / path
 
 
 def cache_folder() -> Path:
@@ -87,8 +98,10 @@ def stage_run(name: str, metrics: Path) -> Iterator[StageRun]:
     logger.info("%s: %s", name, summary(values))
 
 
-def write_step(run: StageRun, path: Path, rows: Sequence[Any], record: type[Any], dropped: Sequence[Dropped]) -> None:
+def write_step(run: StageRun, path: Path, rows: Sequence[Any], record: type[Any], dropped: "Sequence[Dropped]") -> None:
     """Write a step's rows, and its dropped rows beside them as `dropped.parquet`, and record the counts."""
+    from selfcodealign.records import Dropped, write_rows
+
     write_rows(path, rows, record)
     write_rows(path.with_name("dropped.parquet"), dropped, Dropped)
     run.rows(rows_in=len(rows) + len(dropped), rows_out=len(rows), dropped=count_by(row.reason for row in dropped))

@@ -10,7 +10,7 @@ from selfcodealign.files import replaced_folder
 from selfcodealign.params import load_params
 from selfcodealign.records import Seed, write_rows
 from selfcodealign.seeds import CollectReason, collect_seeds, sources_of
-from selfcodealign.stage import cache_folder, repository_folder, run_stage, stage_run
+from selfcodealign.stage import cache_folder, repository_folder, repository_path, run_stage, stage_run
 
 NAME = "collect_seeds"
 
@@ -34,7 +34,7 @@ def main(
     with (
         stage_run(NAME, metrics) as run,
         collect_seeds(
-            sources_of(settings, cache_folder()),
+            sources_of(settings, cache_folder(), repository_path),
             cache_folder() / NAME,
             max_functions=settings.max_functions,
             seed=params.seed,

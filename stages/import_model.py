@@ -8,7 +8,7 @@ import typer
 
 from selfcodealign.models import check_import_space, import_model
 from selfcodealign.params import load_params
-from selfcodealign.stage import cache_folder, repository_folder, run_stage, stage_run
+from selfcodealign.stage import cache_folder, repository_folder, repository_path, run_stage, stage_run
 
 NAME = "import_model"
 
@@ -30,7 +30,7 @@ def main(
     downloads = cache or cache_folder() / "models"
     check_import_space(params.import_model, out, downloads, repository_folder())
     with stage_run(NAME, metrics) as run:
-        card = import_model(params.import_model, out, downloads)
+        card = import_model(params.import_model, out, downloads, repository_path)
         run.record(**dataclasses.asdict(card))
 
 

@@ -1,18 +1,17 @@
 """Real programs: exemplars, reference solutions of the benchmarks, what models wrote."""
 
 import logging
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from selfcodealign.errors import InputError, PrerequisiteError
-from selfcodealign.evaluation import OVERRIDE_VARIABLES, Benchmark, import_benchmarks, load_benchmark, read_samples
+from selfcodealign.evaluation import Benchmark, import_benchmarks, load_benchmark, read_samples
 from selfcodealign.generation import as_program, load_exemplars
+from selfcodealign.inputs import benchmark_places
 from selfcodealign.params import ImportBenchmarks, load_params
 from selfcodealign.records import Response, read_rows
 from selfcodealign.sandbox import Program
-from selfcodealign.stage import cache_folder
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ("humaneval_plus", "mbpp_plus")
@@ -33,8 +32,6 @@ def find_benchmarks(folders: Sequence[str] | None = None) -> list[Benchmark]:
     Args:
         folders: where to look beside EvalPlus's own places; None: the folders of `params.yaml`.
     """
-    from appdirs import user_cache_dir
-
     if folders is None:
         folders = load_params(ROOT / "params.yaml").import_benchmarks.folders
     found = []
@@ -44,10 +41,7 @@ def find_benchmarks(folders: Sequence[str] | None = None) -> list[Benchmark]:
                 import_benchmarks(
                     ImportBenchmarks.model_validate({"names": [name], "folders": list(folders)}),
                     Path(destination),
-                    root=ROOT,
-                    overrides={key: os.environ[key] for key in OVERRIDE_VARIABLES.values() if os.environ.get(key)},
-                    evalplus_cache=Path(user_cache_dir("evalplus")),
-                    download_folder=cache_folder() / "benchmarks",
+                    benchmark_places(folders, ROOT, Path("data/import_benchmarks")),
                 )
             except PrerequisiteError as error:
                 logger.warning("%s", error)

@@ -6,17 +6,13 @@ import httpx
 
 from selfcodealign.doctor.check import Check, State
 from selfcodealign.errors import InputError
-from selfcodealign.evaluation import (
-    MANIFEST,
-    Places,
-    benchmark_file,
-    download_page,
-    file_hint,
-    read_manifest,
-)
+from selfcodealign.evaluation import read_manifest
+from selfcodealign.inputs.benchmark_files import benchmark_places, download_page, find_benchmark
+from selfcodealign.inputs.benchmark_names import MANIFEST, file_hint
 from selfcodealign.params import BenchmarkName, Params
 
 NETWORK_TIMEOUT_S = 5.0
+DATA = Path("data") / "import_benchmarks"
 STAND_INS = {"humaneval_plus": "HumanEval with its base tests, from PyPI, will stand in"}
 
 
@@ -46,13 +42,12 @@ def check_benchmark(name: BenchmarkName, params: Params, root: Path) -> Check:
 
 def _on_machine(name: BenchmarkName, params: Params, root: Path) -> str | None:
     """What is here of a benchmark: imported, or in one of the places that `import_benchmarks` looks at."""
-    imported = root / "data" / "import_benchmarks"
+    imported = root / DATA
     for info in read_manifest(imported) if (imported / MANIFEST).is_file() else []:
         if info.name == name:
             return f"imported: {info.variant} {info.version} from {info.source}"
-    folders = [root / folder for folder in params.import_benchmarks.folders]
-    file = benchmark_file(name, Places.of_machine(folders, root / ".cache"))
-    return f"{file[0]} ({file[1]})" if file else None
+    file = find_benchmark(name, benchmark_places(params.import_benchmarks.folders, root, DATA))
+    return f"{file.path} ({file.source})" if file else None
 
 
 def check_server(address: str) -> Check:

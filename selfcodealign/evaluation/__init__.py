@@ -1,12 +1,9 @@
 """Evaluation: benchmarks, code generation for them, scoring inside the sandbox, statistics."""
 
 from selfcodealign.evaluation.benchmarks import (
-    MANIFEST,
-    OVERRIDE_VARIABLES,
     Benchmark,
     BenchmarkInfo,
     BenchmarkText,
-    file_hint,
     load_benchmark,
     load_benchmark_texts,
     read_manifest,
@@ -25,14 +22,7 @@ from selfcodealign.evaluation.result import EvaluationResult, SampleResult, read
 from selfcodealign.evaluation.samples import Sample, SampleSet, group_samples, read_samples, write_samples
 from selfcodealign.evaluation.scoring import ScoringLimits, check_references, evaluate_samples
 from selfcodealign.evaluation.solutions import SolutionSet, generate_solutions
-from selfcodealign.evaluation.sources import (
-    Places,
-    benchmark_file,
-    download_page,
-    fetch_benchmark,
-    import_benchmarks,
-    newest_file,
-)
+from selfcodealign.evaluation.sources import fetch_benchmark, import_benchmarks
 from selfcodealign.evaluation.statistics import (
     Comparison,
     Difference,
@@ -45,9 +35,7 @@ from selfcodealign.evaluation.statistics import (
 )
 
 __all__ = [
-    "MANIFEST",
     "OTHER_BENCHMARKS",
-    "OVERRIDE_VARIABLES",
     "Benchmark",
     "BenchmarkInfo",
     "BenchmarkText",
@@ -55,19 +43,15 @@ __all__ = [
     "Difference",
     "EvaluationResult",
     "OtherFile",
-    "Places",
     "Sample",
     "SampleResult",
     "SampleSet",
     "ScoringLimits",
     "SolutionSet",
-    "benchmark_file",
     "check_references",
     "compare",
-    "download_page",
     "evaluate_samples",
     "fetch_benchmark",
-    "file_hint",
     "find_others",
     "generate_solutions",
     "group_samples",
@@ -77,7 +61,6 @@ __all__ = [
     "load_benchmark_texts",
     "mean_interval",
     "mean_pass_at_k",
-    "newest_file",
     "paired_difference",
     "pass_at_k",
     "read_manifest",

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import InputError
+from selfcodealign.inputs.benchmark_names import MANIFEST, import_hint
 
-MANIFEST = "benchmarks.json"
 MISSING = "missing.json"
-FILE_STEMS = {"humaneval_plus": "HumanEvalPlus", "mbpp_plus": "MbppPlus"}
-OVERRIDE_VARIABLES = {"humaneval_plus": "HUMANEVAL_OVERRIDE_PATH", "mbpp_plus": "MBPP_OVERRIDE_PATH"}
 TASK_FIELDS = ("task_id", "prompt", "entry_point", "canonical_solution", "base_input", "plus_input", "atol")
 
 Task = dict[str, Any]
@@ -168,19 +166,6 @@ def write_missing(folder: Path, missing: Mapping[str, str]) -> None:
     """Write which benchmarks could not be imported, and why; no file if there are none."""
     if missing:
         (folder / MISSING).write_text(json.dumps(dict(missing), indent=2) + "\n", encoding="utf-8")
-
-
-def file_hint(name: str) -> str:
-    """How to provide the file of a benchmark that can be neither found nor downloaded."""
-    return (
-        f"put {FILE_STEMS[name]}-v*.jsonl.gz into a folder of import_benchmarks.folders or set"
-        f" {OVERRIDE_VARIABLES[name]}"
-    )
-
-
-def import_hint(name: str) -> str:
-    """How to provide the data of a benchmark that could not be imported."""
-    return f"{file_hint(name)}, then run `dvc repro --force import_benchmarks`"
 
 
 def write_manifest(folder: Path, infos: list[BenchmarkInfo]) -> None:

@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from selfcodealign.errors import InputError
-from selfcodealign.evaluation.benchmarks import MANIFEST, Benchmark, load_benchmark, read_manifest
+from selfcodealign.evaluation.benchmarks import Benchmark, load_benchmark, read_manifest
 from selfcodealign.evaluation.result import EvaluationResult
 from selfcodealign.evaluation.samples import read_samples
 from selfcodealign.evaluation.scoring import evaluate_samples
-from selfcodealign.evaluation.sources import Places, fetch_benchmark
+from selfcodealign.evaluation.sources import fetch_benchmark
 from selfcodealign.files import write_text
+from selfcodealign.inputs import benchmark_places
+from selfcodealign.inputs.benchmark_names import MANIFEST
 from selfcodealign.params import load_params
 from selfcodealign.sandbox import SandboxSettings
 from selfcodealign.stage import cache_folder, repository_folder
@@ -88,7 +90,7 @@ def find_benchmark(name: str) -> Benchmark:
         return load_benchmark(imported, name)
     params = root / "params.yaml"
     folders = load_params(params).import_benchmarks.folders if params.is_file() else []
-    return fetch_benchmark(name, Places.of_machine([root / folder for folder in folders], cache_folder()))
+    return fetch_benchmark(name, benchmark_places(folders, root, DEFAULT_DATA))
 
 
 def describe(result: EvaluationResult) -> str:

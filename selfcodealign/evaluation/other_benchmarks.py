@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import json
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation.benchmarks import BenchmarkText, load_benchmark_texts, task_docstring
 from selfcodealign.files import write_text
+from selfcodealign.inputs.benchmark_names import OTHER_FILES, files_of_other, find_other
 
 OTHERS = "others.json"
 
@@ -103,22 +103,22 @@ def _gsm8k(row: Row) -> Texts:
     return row["question"], "", row["question"]
 
 
-_KINDS: dict[str, tuple[str, Callable[[Row], Texts]]] = {
-    "humaneval": (r"HumanEval\.jsonl", _humaneval),
-    "humaneval_plus": (r"HumanEvalPlus-v[\d.]+\.jsonl", _humaneval),
-    "humaneval_pack": (r"humanevalpack-python\.jsonl", _humaneval_pack),
-    "mbpp": (r"mbpp\.jsonl|sanitized-mbpp\.json", _mbpp),
-    "mbpp_plus": (r"MbppPlus-v[\d.]+\.jsonl", _humaneval),
-    "evo_eval": (r"EvoEval_\w+\.jsonl", _humaneval),
-    "ds1000": (r"ds1000\.jsonl", _ds1000),
-    "class_eval": (r"ClassEval_data\.json", _class_eval),
-    "can_it_edit": (r"CanItEdit[\w.-]*\.jsonl", _can_it_edit),
-    "big_code_bench": (r"BigCodeBench[\w.-]*\.jsonl", _big_code_bench),
-    "live_code_bench": (r"livecodebench[\w.-]*\.jsonl", _live_code_bench),
-    "apps": (r"apps[\w.-]*\.jsonl", _apps),
-    "gsm8k": (r"gsm8k[\w.-]*\.jsonl", _gsm8k),
+_READERS: dict[str, Callable[[Row], Texts]] = {
+    "humaneval": _humaneval,
+    "humaneval_plus": _humaneval,
+    "humaneval_pack": _humaneval_pack,
+    "mbpp": _mbpp,
+    "mbpp_plus": _humaneval,
+    "evo_eval": _humaneval,
+    "ds1000": _ds1000,
+    "class_eval": _class_eval,
+    "can_it_edit": _can_it_edit,
+    "big_code_bench": _big_code_bench,
+    "live_code_bench": _live_code_bench,
+    "apps": _apps,
+    "gsm8k": _gsm8k,
 }
-OTHER_BENCHMARKS = tuple(_KINDS)
+OTHER_BENCHMARKS = tuple(_READERS)
 """Names of the benchmarks whose files can be read."""
 
 
@@ -140,10 +140,10 @@ def find_others(names: Sequence[str], folders: Sequence[Path]) -> Others:
     found: list[OtherFile] = []
     absent: list[str] = []
     for name in dict.fromkeys(names):
-        paths = {path.name: path for folder in reversed(folders) for path in _files(name, folder)}
+        paths = find_other(name, folders)
         if not paths:
             absent.append(name)
-        for path in (paths[file] for file in sorted(paths)):
+        for path in paths:
             data = path.read_bytes()
             tasks = sum(1 for _ in _texts(name, path.name, data))
             found.append(OtherFile(name=name, file=path.name, sha256=hashlib.sha256(data).hexdigest(), tasks=tasks))
@@ -151,7 +151,7 @@ def find_others(names: Sequence[str], folders: Sequence[Path]) -> Others:
         logger.warning(
             "NOT kept out of the training data, for want of their files in %s: %s; put them there and run again",
             ", ".join(map(str, folders)) or "import_benchmarks.folders",
-            ", ".join(f"{name} ({_KINDS[name][0]})" for name in absent),
+            ", ".join(f"{name} ({OTHER_FILES[name]})" for name in absent),
         )
     return Others(files=found, absent=absent)
 
@@ -162,13 +162,13 @@ def texts_in(folder: Path) -> list[BenchmarkText]:
     Raises:
         InputError: a file is not readable as its benchmark, or there is none.
     """
-    names = [name for name in OTHER_BENCHMARKS if any(_files(name, folder))]
+    names = [name for name in OTHER_BENCHMARKS if any(files_of_other(name, folder))]
     if not names:
         raise InputError(f"{folder} holds no file of {', '.join(OTHER_BENCHMARKS)}; name their folder")
     return [
         text
         for name in names
-        for path in sorted(_files(name, folder), key=lambda path: path.name)
+        for path in sorted(files_of_other(name, folder), key=lambda path: path.name)
         for text in _texts(name, path.name, path.read_bytes())
     ]
 
@@ -212,7 +212,7 @@ def load_all_texts(folder: Path, folders: Sequence[Path]) -> list[BenchmarkText]
 
 
 def _listed_bytes(entry: OtherFile, folders: Sequence[Path]) -> bytes:
-    for path in (path for folder in folders for path in _files(entry.name, folder) if path.name == entry.file):
+    for path in (path for folder in folders for path in files_of_other(entry.name, folder) if path.name == entry.file):
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() == entry.sha256:
             return data
@@ -222,14 +222,8 @@ def _listed_bytes(entry: OtherFile, folders: Sequence[Path]) -> bytes:
     )
 
 
-def _files(name: str, folder: Path) -> Iterator[Path]:
-    pattern = re.compile(rf"(?:{_KINDS[name][0]})(?:\.gz)?")
-    if folder.is_dir():
-        yield from (path for path in sorted(folder.rglob("*")) if pattern.fullmatch(path.name) and path.is_file())
-
-
 def _texts(name: str, file: str, data: bytes) -> Iterator[BenchmarkText]:
-    read = _KINDS[name][1]
+    read = _READERS[name]
     number = 0
     try:
         for number, row in enumerate(_rows(file, data), start=1):

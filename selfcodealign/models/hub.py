@@ -94,10 +94,14 @@ def _is_wanted(name: str) -> bool:
 
 def copy_model_files(source: Path, destination: Path) -> None:
     """Copy the files of a model that transformers and vLLM read, and nothing else (no code, no pickles)."""
-    for pattern in WANTED:
-        for path in sorted(source.glob(pattern)):
-            if path.is_file() and not path.name.startswith("consolidated"):
-                shutil.copyfile(path, destination / path.name)
+    for path in model_files(source):
+        shutil.copyfile(path, destination / path.name)
+
+
+def model_files(source: Path) -> list[Path]:
+    """The files of a model folder that `copy_model_files` copies."""
+    found = [path for pattern in WANTED for path in sorted(source.glob(pattern))]
+    return [path for path in found if path.is_file() and not path.name.startswith("consolidated")]
 
 
 def _first_line(error: BaseException) -> str:

@@ -3,7 +3,9 @@
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,13 +42,21 @@ class _Fetched:
     licence: str
 
 
-def import_model(settings: ImportModel, destination: Path, cache: Path) -> ModelCard:
+def as_path(name: str) -> Path:
+    """The path of a model that the settings name; relative names are relative to the working folder."""
+    return Path(name).expanduser()
+
+
+def import_model(
+    settings: ImportModel, destination: Path, cache: Path, path_of: Callable[[str], Path] = as_path
+) -> ModelCard:
     """Bring a model into a folder that transformers and vLLM load, with its card beside.
 
     Args:
         settings: the source, the name, the revision and the prompt form.
         destination: the folder to make; an earlier one is replaced only when the new one is whole.
         cache: folder for downloads; a second import of the same model downloads nothing.
+        path_of: makes the path of a model that the settings name, with source path.
 
     Returns:
         The card that was written as `model_card.json`.
@@ -55,9 +65,13 @@ def import_model(settings: ImportModel, destination: Path, cache: Path) -> Model
         InputError: the name, revision, folder or file is wrong or damaged; or a hash is not the pinned one.
         PrerequisiteError: the source cannot be reached.
     """
-    bring = {"packaged": _from_package, "hub": _from_hub, "path": _from_path}[settings.source]
+    sources: dict[str, Callable[[ImportModel, Path, Path], _Fetched]] = {
+        "packaged": _from_package,
+        "hub": _from_hub,
+        "path": partial(_from_path, path_of),
+    }
     with quiet_transformers(), replaced_folder(destination) as folder:
-        fetched = bring(settings, folder, cache)
+        fetched = sources[settings.source](settings, folder, cache)
         config = check_model_folder(folder)
         tokenizer = _load_tokenizer(folder)
         check_round_trip(tokenizer)
@@ -66,7 +80,13 @@ def import_model(settings: ImportModel, destination: Path, cache: Path) -> Model
     return card
 
 
-def import_generator(settings: ImportGenerator, base: Path, destination: Path, cache: Path) -> ModelCard:
+def import_generator(
+    settings: ImportGenerator,
+    base: Path,
+    destination: Path,
+    cache: Path,
+    path_of: Callable[[str], Path] = as_path,
+) -> ModelCard:
     """Bring the model that generates the data: the base model itself, or another one.
 
     Source: SelfCodeAlign (arXiv 2410.24198), Table 8: students trained on the data of other generators.
@@ -77,6 +97,7 @@ def import_generator(settings: ImportGenerator, base: Path, destination: Path, c
         destination: the folder to make. The base model's files are hard links where the file system has them, so that
             a model of 15 GB is on the disk once; a folder is only ever replaced as a whole, never written into.
         cache: folder for downloads.
+        path_of: as in `import_model`.
 
     Returns:
         The generator's card: with `source: base` that of the base model.
@@ -86,7 +107,7 @@ def import_generator(settings: ImportGenerator, base: Path, destination: Path, c
         PrerequisiteError: the source cannot be reached.
     """
     if settings.model is not None:
-        return import_model(settings.model, destination, cache)
+        return import_model(settings.model, destination, cache, path_of)
     card = read_card(base)
     with replaced_folder(destination) as folder:
         shutil.copytree(base, folder, copy_function=_link_or_copy, dirs_exist_ok=True)
@@ -133,18 +154,18 @@ def _from_hub(settings: ImportModel, folder: Path, cache: Path) -> _Fetched:
     return _Fetched(snapshot.name, snapshot.revision, weights_digest(folder), snapshot.licence)
 
 
-def _from_path(settings: ImportModel, folder: Path, cache: Path) -> _Fetched:
-    source = Path(settings.name).expanduser()
+def _from_path(path_of: Callable[[str], Path], settings: ImportModel, folder: Path, cache: Path) -> _Fetched:
+    source, name = path_of(settings.name), str(as_path(settings.name))
     if source.suffix == ".gguf":
         if not source.is_file():
             raise InputError(f"{source} does not exist; mend import_model.name")
         dequantise(source, folder, name=source.stem, is_tied=False, stop_tokens=())
-        return _Fetched(str(source), "", file_digest(source), "unknown")
+        return _Fetched(name, "", file_digest(source), "unknown")
     check_model_folder(source)
     weights_summary(source)
     copy_model_files(source, folder)
     (folder / CARD_NAME).unlink(missing_ok=True)
-    return _Fetched(str(source), "", weights_digest(folder), "unknown")
+    return _Fetched(name, "", weights_digest(folder), "unknown")
 
 
 def _load_tokenizer(folder: Path) -> Any:

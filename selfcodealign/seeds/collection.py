@@ -97,12 +97,13 @@ class Collected:
                 on_drop(_as_dropped(row, CollectReason.REPEATED if repeated else CollectReason.BEYOND_MAX_FUNCTIONS))
 
 
-def sources_of(settings: CollectSeeds, cache: Path) -> list[Source]:
+def sources_of(settings: CollectSeeds, cache: Path, path_of: Callable[[str], Path] = Path) -> list[Source]:
     """The sources that the settings name, in their order.
 
     Args:
         settings: the `collect_seeds` section of the params.
         cache: folder in which downloaded wheels are kept.
+        path_of: makes the path of a folder or file that the settings name.
 
     Raises:
         InputError: a licence among the settings is no SPDX id or expression.
@@ -116,8 +117,8 @@ def sources_of(settings: CollectSeeds, cache: Path) -> list[Source]:
     if settings.python is not None and settings.python.downloads:
         sources.append(DownloadedPackages(settings.python.downloads, permitted, cache / "wheels"))
     assumed = _assumed("assumed_licence", settings.assumed_licence)
-    sources += [Folder(Path(folder), permitted, assumed_licence=assumed) for folder in settings.folders]
-    sources += [RowFile(Path(file), permitted, assumed_licence=assumed) for file in settings.files]
+    sources += [Folder(path_of(folder), permitted, assumed_licence=assumed) for folder in settings.folders]
+    sources += [RowFile(path_of(file), permitted, assumed_licence=assumed) for file in settings.files]
     if settings.hub is not None:
         sources.append(
             HubFiles(

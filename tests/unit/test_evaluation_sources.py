@@ -12,30 +12,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfcodealign.errors import InputError, PrerequisiteError
-from selfcodealign.evaluation import (
-    import_benchmarks,
-    load_benchmark,
-    load_benchmark_texts,
-    newest_file,
-    read_missing,
-)
+from selfcodealign.evaluation import import_benchmarks, load_benchmark, load_benchmark_texts, read_missing
 from selfcodealign.evaluation.benchmarks import task_docstring
-from selfcodealign.params import ImportBenchmarks
+from selfcodealign.inputs import BenchmarkPlaces
+from selfcodealign.inputs.benchmark_files import newest_file
+from selfcodealign.params import BenchmarkName, ImportBenchmarks
 
 
-def run(tmp_path: Path, names: list[str], **places: Any) -> list[Any]:
-    keys = {"folders": ["here"], "allow_missing": False}
-    settings = ImportBenchmarks(names=names, **{key: places.pop(key, value) for key, value in keys.items()})  # type: ignore[arg-type]
-    arguments = {
-        "root": tmp_path,
+def run(tmp_path: Path, names: list[BenchmarkName], *, allow_missing: bool = False, **places: Any) -> list[Any]:
+    searched: dict[str, Any] = {
         "overrides": {},
+        "folders": [tmp_path / "here"],
+        "downloads": tmp_path / "downloads",
         "evalplus_cache": tmp_path / "evalplus",
-        "download_folder": tmp_path / "downloads",
-        # Nothing answers within no time: these tests never wait for a network.
-        "download_timeout_s": 0.001,
         **places,
     }
-    return import_benchmarks(settings, tmp_path / "out", **arguments)
+    settings = ImportBenchmarks(names=names, folders=["here"], allow_missing=allow_missing)
+    # Nothing answers within no time: these tests never wait for a network.
+    return import_benchmarks(settings, tmp_path / "out", BenchmarkPlaces(**searched), download_timeout_s=0.001)
 
 
 def test_the_newest_release_wins_by_number_and_reduced_files_do_not_count(tmp_path: Path) -> None:
@@ -128,7 +122,7 @@ def test_a_benchmark_that_may_be_missing_is_left_out_with_a_warning_that_says_ho
     assert "\n" not in warning
     assert list(read_missing(tmp_path / "out")) == ["mbpp_plus"]
     assert {text.benchmark for text in load_benchmark_texts(tmp_path / "out")} == {"humaneval_plus"}
-    with pytest.raises(InputError, match=r"mbpp_plus could not be imported .*dvc repro --force import_benchmarks"):
+    with pytest.raises(InputError, match=r"mbpp_plus could not be imported .*then run `dvc repro`"):
         load_benchmark(tmp_path / "out", "mbpp_plus")
 
 

@@ -9,13 +9,14 @@ import pytest
 import yaml
 from evaluation_tasks import jsonl, write
 
-import selfcodealign.evaluation
 import stages.evaluate_model
 import stages.import_benchmarks
+import stages.write_report
 from selfcodealign.errors import PrerequisiteError
 from selfcodealign.evaluation import Benchmark, EvaluationResult, SampleResult, SampleSet
 from selfcodealign.evaluation.command import BenchmarkChoice
 from selfcodealign.generation import Answer, Decoding, Generation, PromptFormat, Request
+from selfcodealign.inputs.benchmark_names import OVERRIDE_VARIABLES
 from selfcodealign.params import load_params
 from selfcodealign.report import ReportInputs, benchmark_rows, read_evaluations
 
@@ -32,10 +33,10 @@ def write_params(folder: Path, **evaluated: object) -> Path:
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("selfcodealign.evaluation.sources._download", lambda *_: "no network")
+    monkeypatch.setattr("selfcodealign.evaluation.sources.download_benchmark", lambda *_: "no network")
     monkeypatch.setattr("appdirs.user_cache_dir", lambda _: str(tmp_path / "evalplus"))
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    for variable in selfcodealign.evaluation.OVERRIDE_VARIABLES.values():
+    for variable in OVERRIDE_VARIABLES.values():
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -123,3 +124,23 @@ def test_the_report_finds_scores_lengths_and_cut_off_answers_under_the_names_tha
     assert row.pass_at_10 == {"base": 1.0}
     assert (row.cut_off, row.answer_length) == (("10", "\u2013"), ("140.0", "\u2013"))
     assert len((tmp_path / "base/humaneval_plus/samples.jsonl").read_text().splitlines()) == 30
+
+
+def test_the_report_removes_evaluations_of_a_run_with_other_benchmarks_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics, results = tmp_path / "metrics", tmp_path / "data"
+    for model in ("base", "aligned", "mine"):
+        for benchmark in ("humaneval_plus", "mbpp_plus"):
+            write(metrics / f"{model}-{benchmark}.json", "{}")
+            write(results / model / benchmark / "results.json", "{}")
+    loaded = load_params(write_params(tmp_path, benchmarks=["mbpp_plus"], models=["aligned"]))
+    caplog.set_level("INFO")
+    stages.write_report.remove_other_evaluations(loaded.evaluate_model, metrics, results)
+    kept = {"aligned-mbpp_plus", "mine-humaneval_plus", "mine-mbpp_plus"}
+    assert {path.stem for path in metrics.iterdir()} == kept
+    assert {f"{path.parent.parent.name}-{path.parent.name}" for path in results.rglob("results.json")} == kept
+    assert "base on humaneval_plus, base on mbpp_plus, aligned on humaneval_plus" in caplog.text
+    caplog.clear()
+    stages.write_report.remove_other_evaluations(loaded.evaluate_model, metrics, results)
+    assert caplog.text == ""

@@ -123,7 +123,7 @@ a:
     lora: {description: x}
     rank: {description: x, overrides: [finetune_model.lora_rank=8]}
 """
-    assert plan(tmp_path, text) == [f"a-{arm}" for arm in ("lora", "full", "rank", "tasks", "seeds", "benchmarks")]
+    assert plan(tmp_path, text) == [f"a-{arm}" for arm in ("lora", "benchmarks", "full", "rank", "tasks", "seeds")]
 
 
 def test_each_arm_runs_once_per_seed_with_the_seed_as_its_last_override(tmp_path):

@@ -1,8 +1,5 @@
 """Any folder or git checkout, or a folder that holds many of them."""
 
-import os
-import re
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import InputError
+from selfcodealign.inputs.source_folders import LICENSE_FILE, PROJECT_FILE, head_commit, is_entered, sorted_entries
 from selfcodealign.seeds.licence_texts import licence_of_text
 from selfcodealign.seeds.licences import PermittedLicences, licence_from_names
 from selfcodealign.seeds.reasons import CollectReason
@@ -17,8 +15,6 @@ from selfcodealign.seeds.sources.python_packages import printable, read_or_skip
 from selfcodealign.seeds.sources.source import Origin, Skipped, SourceFile
 
 UNVERSIONED = "unversioned"
-_LICENCE_FILE = re.compile(r"(?:LICEN[CS]E|COPYING|UNLICENSE)(?:[-._].*)?$", re.IGNORECASE)
-_LEFT_OUT = frozenset({"__pycache__", "node_modules", "build", "dist", "site-packages", "venv", "env"})
 _MAX_LICENCE_BYTES = 1024 * 1024
 
 
@@ -64,7 +60,7 @@ class Folder:
         judged: set[Path] = set()
         while pending:  # a stack of our own: a hostile tree may be deeper than Python's
             folder, parent = pending.pop()
-            entries = _sorted_entries(folder)
+            entries = sorted_entries(folder)
             if isinstance(entries, OSError):
                 yield _skipped(parent, folder, CollectReason.UNREADABLE, entries.strerror or "")
                 continue
@@ -72,7 +68,7 @@ class Folder:
             subfolders, files = [], []
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
-                    if not entry.name.startswith(".") and entry.name not in _LEFT_OUT:
+                    if is_entered(entry.name):
                         subfolders.append((Path(entry.path), project))
                 elif entry.name.endswith(".py"):
                     files.append(Path(entry.path))
@@ -97,21 +93,13 @@ class Folder:
             yield item
 
 
-def _sorted_entries(folder: Path) -> "list[os.DirEntry[str]] | OSError":
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        return error
-
-
 def _project_at(folder: Path, names: list[str], parent: _Project, assumed_licence: str | None) -> _Project:
     """The project of a folder: its own if it is a checkout, has a licence file or a pyproject, else its parent's."""
-    licence_files = [name for name in names if _LICENCE_FILE.match(name)]
+    licence_files = [name for name in names if LICENSE_FILE.match(name)]
     is_checkout = ".git" in names
-    if not (licence_files or is_checkout or "pyproject.toml" in names):
+    if not (licence_files or is_checkout or PROJECT_FILE in names):
         return parent
-    declared = _declared(folder / "pyproject.toml") if "pyproject.toml" in names else {}
+    declared = _declared(folder / PROJECT_FILE) if PROJECT_FILE in names else {}
     licence = _stated_licence(declared) or _licence_of_files(folder, licence_files)
     if licence is None and not licence_files:
         # A package inside a monorepo may leave its terms to the whole; a checkout inside another folder may not.
@@ -120,7 +108,7 @@ def _project_at(folder: Path, names: list[str], parent: _Project, assumed_licenc
     return _Project(
         root=folder,
         package=name if isinstance(name, str) and name else printable(folder.name),
-        version=_commit(folder) if is_checkout else parent.version,
+        version=(head_commit(folder) or UNVERSIONED) if is_checkout else parent.version,
         licence=licence,
     )
 
@@ -154,16 +142,6 @@ def _licence_of_files(folder: Path, names: list[str]) -> str | None:
             continue
     known = [licence for licence in found if licence is not None]
     return licence_from_names(known) if known and len(known) == len(found) else None
-
-
-def _commit(folder: Path) -> str:
-    """The commit that a checkout stands at; `rev-parse` runs no hook and no program that the checkout names."""
-    command = ["git", "-c", f"safe.directory={folder}", "-C", str(folder), "rev-parse", "--verify", "HEAD"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return UNVERSIONED
-    return answer.stdout.strip() if answer.returncode == 0 else UNVERSIONED
 
 
 def _skipped(project: _Project, path: Path, reason: CollectReason, detail: str) -> Skipped:
