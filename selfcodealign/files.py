@@ -3,6 +3,7 @@
 They are written under a temporary name, brought to the disk, and then renamed.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from selfcodealign.errors import InputError
 
 FILE_MODE = 0o644
+# Some network file systems cannot sync folders.
+NOT_SYNCED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
 
 @contextmanager
@@ -41,6 +44,9 @@ def to_disk(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_SYNCED:
+            raise
     finally:
         os.close(descriptor)
 

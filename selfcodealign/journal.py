@@ -135,7 +135,7 @@ class Journal:
                 )
             self._sync()
             return done.rowcount == 1
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise InputError(
                 f"cannot write the journal {self._path}: {error}; free some space and run again"
             ) from error
@@ -143,11 +143,15 @@ class Journal:
             raise self.damage(str(error)) from error
 
     def _sync(self) -> None:
-        """Bring all commits to the disk, unless that was done within the last second."""
+        """Bring all commits to the disk, unless that was done within the last second.
+
+        Raises:
+            OSError: the disk reports an error.
+        """
         now = time.monotonic()
         if now - self._synced_at < SYNC_INTERVAL_S:
             return
-        with suppress(OSError):  # without its log, SQLite syncs each commit itself
+        with suppress(FileNotFoundError):  # where SQLite keeps no log, it syncs each commit itself
             to_disk(self._path.with_name(f"{self._path.name}-wal"))
             if self._synced_at == -math.inf:
                 to_disk(self._path.parent)

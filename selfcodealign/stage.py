@@ -125,7 +125,8 @@ def summary(values: Mapping[str, Any]) -> str:
 def configure_logging() -> None:
     """Log to standard error, one line a record, from this package at INFO and from others at WARNING."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s", force=True)
-    logging.getLogger("selfcodealign").setLevel(logging.INFO)
+    for name in ("selfcodealign", "__main__"):  # a stage script runs as __main__
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def one_line_errors(command: Callable[..., None]) -> Callable[..., None]:

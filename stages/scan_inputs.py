@@ -38,7 +38,7 @@ def main(
 
     Digests depend on contents alone, not on paths or times. Files that have not changed are not read again. An input
     that is not on this machine, but was there in an earlier run, counts as unchanged, with a warning. A benchmark that
-    could not be had is tried again each time.
+    was not available is tried again each time.
     """
     params = load_params(params_path)
     places = InputPlaces(

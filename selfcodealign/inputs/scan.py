@@ -82,7 +82,7 @@ def scan_inputs(
 
     Raises:
         InputError: an input is there and cannot be read, or an override variable does not name a file.
-        PrerequisiteError: none of the benchmarks to evaluate can be had.
+        PrerequisiteError: none of the benchmarks to evaluate is available.
     """
     found: dict[str, Inputs] = {
         stage: {"packages": pinned_versions(names, pins)} for stage, names in deciding_packages(params).items()
@@ -149,14 +149,14 @@ class _Scan:
         before: Inputs = self._earlier.get("import_benchmarks", {})
         found = {name: self._benchmark(name) for name in settings.names}
         missing = [name for name, values in found.items() if values is None]
-        # Once a benchmark could not be had, each run tries again, and must not take long where there is no network.
+        # A benchmark that is not available is tried again in each run, which must not take long without a network.
         is_retry = set(missing) <= before.get("benchmarks", {}).keys()
         failure = self._places.connect(RETRY_TIMEOUT_S if is_retry else CONNECTION_TIMEOUT_S) if missing else ""
         for name in missing:
             reason = failure or self._places.download(name, self._places.benchmarks.downloads)
             found[name] = self._benchmark(name)
             if found[name] is None:
-                logger.warning("%s cannot be downloaded (%s); to have it, %s", name, reason, import_hint(name))
+                logger.warning("%s cannot be downloaded (%s); to get it, %s", name, reason, import_hint(name))
         others = {name: self._other(name, before.get("others", {}).get(name)) for name in settings.others}
         return {"benchmarks": found, "others": others}
 
@@ -210,8 +210,8 @@ def _check_something_to_evaluate(params: Params, found: Mapping[str, Inputs | No
     names = params.evaluate_model.benchmarks
     if not any(found[name] or has_stand_in(name) for name in names):
         raise PrerequisiteError(
-            f"there is no benchmark to evaluate: evaluate_model.benchmarks has only {', '.join(names)}, which cannot be"
-            " had; add another one there, or see the line above for how to get it"
+            f"there is no benchmark to evaluate: evaluate_model.benchmarks has only {', '.join(names)}, which is not"
+            " available; add another one there, or see the line above for how to get it"
         )
 
 

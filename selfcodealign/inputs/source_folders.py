@@ -36,10 +36,10 @@ def head_commit(folder: Path) -> str | None:
     except (OSError, ValueError):
         found = ""
     # A linked worktree, packed references: git knows where they are.
-    return found if _COMMIT.fullmatch(found) else _asked_commit(folder)
+    return found if _COMMIT.fullmatch(found) else _commit_by_git(folder)
 
 
-def _asked_commit(folder: Path) -> str | None:
+def _commit_by_git(folder: Path) -> str | None:
     command = ["git", "-c", f"safe.directory={folder}", "-C", str(folder), "rev-parse", "--verify", "HEAD"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=False)

@@ -90,6 +90,14 @@ def same_size_and_time(name: str) -> Edit:
     return edit
 
 
+def each(*edits: Edit) -> Edit:
+    def edit(pipeline: PipelineCopy) -> None:
+        for one in edits:
+            one(pipeline)
+
+    return edit
+
+
 def touch(name: str) -> Edit:
     return lambda pipeline: os.utime(outside(name)(pipeline), (0, 0))
 
@@ -184,29 +192,31 @@ def mismatches(pipeline: PipelineCopy, table: dict[str, tuple[Edit, set[str]]]) 
 
 def test_an_edit_of_an_external_input_reruns_the_stage_that_reads_it(pipeline):
     table: dict[str, tuple[Edit, set[str]]] = {
-        "nothing": (lambda _: None, set()),
         "rows of a listed file": (write("corpus.jsonl", '{"content": "def h(x): return -x"}\n'), {"collect_seeds"}),
         "rows, size and time the same": (same_size_and_time("corpus.jsonl"), {"collect_seeds"}),
-        "time alone": (touch("corpus.jsonl"), set()),
         "a module of a checkout": (write("checkout/package/module.py", "def g(x):\n    return 2\n"), {"collect_seeds"}),
         "a new module": (write("checkout/package/new.py", ""), {"collect_seeds"}),
         "the license of a checkout": (write("checkout/LICENSE", "Apache License 2.0"), {"collect_seeds"}),
         "another commit": (commit, {"collect_seeds"}),
-        "text that is not source": (write("checkout/README.md", "more"), set()),
         "the base model": (same_size_and_time("model.gguf"), {"import_model"}),
         "the generator": (same_size_and_time("generator/model.safetensors"), {"import_generator"}),
-        "a file that is not imported": (write("generator/README.md", "more"), set()),
         "a newer release": (write("later/HumanEvalPlus-v0.1.11.jsonl", jsonl(4)), {"import_benchmarks"}),
-        "the same release, packed, elsewhere": (pack_elsewhere, set()),
+        "a new time, text that is not source, a file that is not imported, the same release packed elsewhere": (
+            each(
+                touch("corpus.jsonl"),
+                write("checkout/README.md", "more"),
+                write("generator/README.md", "more"),
+                pack_elsewhere,
+            ),
+            set(),
+        ),
         "a benchmark that is only compared with": (
             write("benchmarks/gsm8k.jsonl", '{"question": "how much?"}\n'),
             {"import_benchmarks"},
         ),
         "one of these that was absent": (write("later/ds1000.jsonl", "{}\n"), {"import_benchmarks"}),
         # What is not there cannot be read again: what was made from it stays.
-        "a listed file is gone": (remove("corpus.jsonl"), set()),
-        "a checkout is gone": (remove("checkout"), set()),
-        "the generator is gone": (remove("generator"), set()),
+        "inputs are gone": (each(remove("corpus.jsonl"), remove("checkout"), remove("generator")), set()),
     }
     assert mismatches(pipeline, table) == {}
 
@@ -229,9 +239,10 @@ def test_another_pinned_version_reruns_what_the_package_decides(pipeline):
 def test_another_setting_reruns_what_it_decides_and_the_report_that_shows_it(pipeline):
     table: dict[str, tuple[Edit, set[str]]] = {
         "a comment": (append("params.yaml", "# a comment\n"), set()),
-        "title": (params(write_report__title="other"), REPORT),
-        "engine's batch": (params(engine__max_num_seqs=7), REPORT),
-        "sandbox's workers": (params(sandbox__num_workers=1), REPORT),
+        "title, engine's batch, sandbox's workers": (
+            params(write_report__title="other", engine__max_num_seqs=7, sandbox__num_workers=1),
+            REPORT,
+        ),
         "sandbox's limit": (params(sandbox__timeout_s=9), {"validate_responses", *REPORT}),
         "sandbox's runtime": (params(sandbox__runtime="runc"), {"validate_responses", *EVALUATION, *REPORT}),
         "adaptive sampling": (params(generate_responses__stop_after=1), {"generate_responses", *REPORT}),
@@ -266,9 +277,8 @@ def test_settings_of_sandbox_and_engine_decide_a_stage_only_where_it_uses_them(p
 
 def test_an_edit_of_code_reruns_the_stages_that_list_it(pipeline):
     table: dict[str, tuple[Edit, set[str]]] = {
-        "text": (append("README.md", "more\n"), set()),
         "a stage's script": (append("stages/select_examples.py", "# more\n"), {"select_examples"}),
-        "the scan": (append("selfcodealign/inputs/scan.py", "# more\n"), set()),
+        "text, and the scan": (each(append("README.md", "\n"), append("selfcodealign/inputs/scan.py", "\n")), set()),
         "the report": (append("selfcodealign/report/charts.py", "# more\n"), REPORT),
     }
     assert mismatches(pipeline, table) == {}
