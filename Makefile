@@ -3,7 +3,7 @@
 #   EXTRAS=gpu,dev   CUDA build of vLLM and torch instead of the CPU one (default: cpu,dev)
 #   PYTHON=...       the interpreter for .venv (default: the first Python of 3.11 or newer)
 #   SANDBOX=runsc-direct   gVisor without a Docker daemon; set sandbox.runtime in params.yaml too
-#   ALLOW_OLD_GVISOR=1   accept a gVisor below the minimum release, such as Debian's package
+#   REQUIRE_CURRENT_GVISOR=1   refuse a gVisor below the minimum release, such as Debian's package, instead of warning
 #   ARGS=...         more arguments for dvc repro, or for pytest
 
 SHELL := /bin/bash
@@ -36,8 +36,6 @@ repro: setup sandbox ## Run the whole pipeline, or what changed of it; says wher
 	@$(IN_VENV) dvc repro $(ARGS)
 	@printf '\nreport:  %s\nmetrics: dvc metrics show (after: . .venv/bin/activate)\n' "$(CURDIR)/$(REPORT)"
 
-# What the tests run in the sandbox is their own: the release that the distribution has is good enough for that.
-test: export ALLOW_OLD_GVISOR := 1
 test: lint types sandbox test-tools ## Lint, types and all tests, with the real engine and sandbox
 	@$(IN_VENV) python -m pytest -n auto tests/unit $(ARGS)
 	@$(IN_VENV) python -m pytest $(LANES) --durations=30 --ignore=tests/unit $(ARGS)

@@ -12,7 +12,7 @@
 # (sandboxes have no network) and shares nothing with another Docker. Its address goes to .tools/docker-host, which
 # the library reads when DOCKER_HOST is not set.
 #
-# gVisor must be as new as selfcodealign/sandbox/releases.py says; ALLOW_OLD_GVISOR=1 accepts an older one.
+# gVisor should be as new as selfcodealign/sandbox/releases.py says; with REQUIRE_CURRENT_GVISOR=1 an older one is refused.
 set -euo pipefail
 # shellcheck source=setup/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -86,7 +86,7 @@ run_library_file() {
     "$python" -I "$ROOT/selfcodealign/sandbox/$file" "$@"
 }
 
-# Stops if gVisor is older than the minimum and that was not asked for. Arguments: its `runsc`, which may be unknown, or
+# Warns if gVisor is older than the minimum, and stops with REQUIRE_CURRENT_GVISOR. Arguments: its `runsc`, which may be unknown, or
 # be on the machine of another daemon.
 require_release() {
     local version problem code=0
@@ -95,8 +95,8 @@ require_release() {
     problem=$(run_library_file releases.py "${version#runsc version }" 2>&1) || code=$?
     [ "$code" -ne 0 ] || return 0
     [ "$code" -eq 3 ] || fail "the release of $1 cannot be checked: $problem"
-    [ -n "${ALLOW_OLD_GVISOR:-}" ] || fail "$problem"
-    say "warning: $1 has an old release, ${version#runsc version }, which ALLOW_OLD_GVISOR allows"
+    [ -z "${REQUIRE_CURRENT_GVISOR:-}" ] || fail "$problem"
+    say "warning: $problem"
 }
 
 # The `runsc` of the Docker at an address. Arguments: the address ('' is Docker's default).

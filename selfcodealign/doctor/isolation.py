@@ -8,8 +8,8 @@ from selfcodealign.doctor.check import Check, State
 from selfcodealign.errors import PrerequisiteError, SandboxError
 from selfcodealign.params import Params
 from selfcodealign.sandbox import (
-    ALLOW_VARIABLE,
     INSTALL_URL,
+    REQUIRE_VARIABLE,
     Docker,
     NoPlatformError,
     find_root_folder,
@@ -92,9 +92,8 @@ def check_release(name: str, isolation: str, release: str) -> Check:
     detail = f"{isolation}, runsc {release}{month}"
     if not is_too_old(release):
         return Check(name, State.OK, detail)
-    if os.environ.get(ALLOW_VARIABLE):
-        return Check(name, State.WARNING, f"{detail}, allowed by {ALLOW_VARIABLE}: {too_old(release)}")
-    return Check(name, State.MISSING, detail, too_old(release))
+    state = State.MISSING if os.environ.get(REQUIRE_VARIABLE) else State.WARNING
+    return Check(name, state, detail, too_old(release))
 
 
 def check_image(docker: Docker) -> Check:

@@ -15,7 +15,7 @@ from selfcodealign.sandbox.image import find_root_folder, image_tag
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled, verdict_key
 from selfcodealign.sandbox.platforms import NoPlatformError, remembered_platform, runsc_release
 from selfcodealign.sandbox.pool import Sandbox, open_sandbox
-from selfcodealign.sandbox.releases import ALLOW_VARIABLE, INSTALL_URL, is_too_old, release_date, too_old
+from selfcodealign.sandbox.releases import INSTALL_URL, REQUIRE_VARIABLE, is_too_old, release_date, too_old
 from selfcodealign.sandbox.reward import CodeReward, RewardMode
 from selfcodealign.sandbox.runtimes import prepare_sandbox
 from selfcodealign.sandbox.settings import STATUS_MEANINGS, Limits, Program, RuntimeName, SandboxSettings, Status
@@ -30,9 +30,9 @@ from selfcodealign.sandbox.strength import (
 )
 
 __all__ = [
-    "ALLOW_VARIABLE",
     "INSTALL_URL",
     "MAX_ASSERTIONS",
+    "REQUIRE_VARIABLE",
     "STATUS_MEANINGS",
     "CodeReward",
     "CodeUnderTest",

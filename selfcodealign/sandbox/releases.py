@@ -1,4 +1,4 @@
-"""Which releases of gVisor are good enough for hostile code.
+"""Which releases of gVisor are new enough for hostile code.
 
 Only the standard library: setup/docker.sh runs this file by itself, before there is a virtual environment.
 
@@ -12,8 +12,8 @@ import sys
 # permissions until its first fork) lists as unaffected. Packages of distributions are often older: Debian 12 has a
 # release of 2022-12, Debian unstable one of 2024-07.
 MIN_RELEASE = "20250319"
-# Asks for an older release by name. `make test` sets it: what the tests run in the sandbox is their own.
-ALLOW_VARIABLE = "ALLOW_OLD_GVISOR"
+# If set, an older release is an error instead of a warning: for machines where more than a model's own code runs.
+REQUIRE_VARIABLE = "REQUIRE_CURRENT_GVISOR"
 INSTALL_URL = "https://gvisor.dev/docs/user_guide/install/"
 
 _DATE = re.compile(r"(20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
@@ -39,10 +39,10 @@ def is_too_old(version: str) -> bool:
 
 
 def too_old(version: str) -> str:
-    """What to say of a release that is too old, with the ways to fix that."""
+    """The message about a release that is too old, with its fix."""
     return (
         f"gVisor {version} is older than release-{MIN_RELEASE}.0 and lacks security fixes such as that of"
-        f" CVE-2025-2713: install a current release ({INSTALL_URL}), or accept this one by name with {ALLOW_VARIABLE}=1"
+        f" CVE-2025-2713: install a current release ({INSTALL_URL})"
     )
 
 

@@ -33,7 +33,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run one of the scripts in setup/ of a checkout, without what this session says of Docker, with any gVisor."""
     environment = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
-    environment |= {"ALLOW_OLD_GVISOR": "1"} | env
+    environment |= {"REQUIRE_CURRENT_GVISOR": ""} | env
     return subprocess.run(
         [str(folder / "setup" / script), *arguments],
         cwd=folder,
@@ -228,30 +228,33 @@ def test_after_sudo_make_sandbox_the_owner_of_the_checkout_uses_its_daemon_witho
 
 @pytest.mark.sandbox
 @is_root
-def test_a_running_daemon_with_an_old_gvisor_is_refused_unless_that_is_asked_for(checkout: Path):
+def test_a_running_daemon_with_an_old_gvisor_is_refused_where_a_current_one_is_required(checkout: Path):
     if not is_too_old(runsc_release("runsc")):
         pytest.skip("gVisor is new enough on this machine")
-    assert_one_line_with_exit_2(run("docker.sh", checkout, "start", ALLOW_OLD_GVISOR=""), "ALLOW_OLD_GVISOR=1")
+    assert_one_line_with_exit_2(run("docker.sh", checkout, "start", REQUIRE_CURRENT_GVISOR="1"), MIN_RELEASE)
     assert own_daemons(checkout) == []
     assert run("docker.sh", checkout, "start").returncode == 0
-    assert_one_line_with_exit_2(run("docker.sh", checkout, "start", ALLOW_OLD_GVISOR=""), "ALLOW_OLD_GVISOR=1")
+    assert_one_line_with_exit_2(run("docker.sh", checkout, "start", REQUIRE_CURRENT_GVISOR="1"), MIN_RELEASE)
 
 
 @pytest.mark.parametrize("release", ["release-20250318.0", "0.0~20221219.0"])
-def test_an_old_gvisor_is_refused_unless_that_is_asked_for(checkout: Path, tmp_path: Path, release: str):
+def test_an_old_gvisor_is_a_warning_and_refused_where_a_current_one_is_required(
+    checkout: Path, tmp_path: Path, release: str
+):
     path = programs(tmp_path / "bin", runsc=f"echo runsc version {release}; echo spec: 1.1.0", mmdebstrap="exit 1")
-    refused = run("docker.sh", checkout, "runsc", PATH=path, ALLOW_OLD_GVISOR="")
-    assert_one_line_with_exit_2(refused, release, MIN_RELEASE, "https://gvisor.dev", "ALLOW_OLD_GVISOR=1")
-    allowed = run("docker.sh", checkout, "runsc", PATH=path, ALLOW_OLD_GVISOR="1")
-    assert allowed.returncode == 0
-    assert "warning" in allowed.stderr
-    assert release in allowed.stderr
+    refused = run("docker.sh", checkout, "runsc", PATH=path, REQUIRE_CURRENT_GVISOR="1")
+    assert_one_line_with_exit_2(refused, release, MIN_RELEASE, "https://gvisor.dev")
+    warned = run("docker.sh", checkout, "runsc", PATH=path)
+    assert warned.returncode == 0
+    assert "warning" in warned.stderr
+    assert release in warned.stderr
+    assert "https://gvisor.dev" in warned.stderr
 
 
 @pytest.mark.parametrize("release", [f"release-{MIN_RELEASE}.0", "release-20990101.0", "VERSION_MISSING"])
 def test_a_new_gvisor_and_one_that_hides_its_age_are_taken(checkout: Path, tmp_path: Path, release: str):
     path = programs(tmp_path / "bin", runsc=f"echo runsc version {release}", mmdebstrap="exit 1")
-    done = run("docker.sh", checkout, "runsc", PATH=path, ALLOW_OLD_GVISOR="")
+    done = run("docker.sh", checkout, "runsc", PATH=path, REQUIRE_CURRENT_GVISOR="1")
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -21,7 +21,7 @@ from selfcodealign.journal import open_journal
 from selfcodealign.models import ModelCard, write_card
 from selfcodealign.params import Params, parse_params
 from selfcodealign.requirements import GIB
-from selfcodealign.sandbox import ALLOW_VARIABLE
+from selfcodealign.sandbox import REQUIRE_VARIABLE
 from selfcodealign.sandbox.docker import Docker
 from selfcodealign.sandbox.releases import MIN_RELEASE
 
@@ -361,26 +361,25 @@ def test_without_a_docker_client_the_needs_are_missing(
 @pytest.mark.parametrize(
     ("release", "state", "said"),
     [
-        ("0.0~20221219.0", State.MISSING, "runsc 0.0~20221219.0 of 2022-12"),
-        ("release-20250318.0", State.MISSING, "of 2025-03"),
+        ("0.0~20221219.0", State.WARNING, "runsc 0.0~20221219.0 of 2022-12"),
+        ("release-20250318.0", State.WARNING, "of 2025-03"),
         ("release-20250319.0", State.OK, "of 2025-03"),
         ("release-20260803.0", State.OK, "of 2026-08"),
         ("VERSION_MISSING", State.OK, "its age is not known"),
         ("release-20261399.0", State.OK, "its age is not known"),
     ],
 )
-def test_a_release_of_gvisor_below_the_minimum_is_missing_unless_it_is_allowed_by_name(
+def test_a_release_of_gvisor_below_the_minimum_is_a_warning_and_missing_where_a_current_one_is_required(
     release: str, state: State, said: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.delenv("ALLOW_OLD_GVISOR", raising=False)
+    monkeypatch.delenv("REQUIRE_CURRENT_GVISOR", raising=False)
     check = doctor.check_release("gVisor", "runsc-ptrace", release)
     assert check.state is state
     assert said in check.detail
-    assert ("https://gvisor.dev" in check.remedy) == (state is State.MISSING)
-    monkeypatch.setenv("ALLOW_OLD_GVISOR", "1")
-    allowed = doctor.check_release("gVisor", "runsc-ptrace", release)
-    assert allowed.state is (State.WARNING if state is State.MISSING else State.OK)
-    assert ("security fixes" in allowed.detail) == (state is State.MISSING)
+    assert ("https://gvisor.dev" in check.remedy) == (state is State.WARNING)
+    monkeypatch.setenv("REQUIRE_CURRENT_GVISOR", "1")
+    required = doctor.check_release("gVisor", "runsc-ptrace", release)
+    assert required.state is (State.MISSING if state is State.WARNING else State.OK)
 
 
 def test_gvisor_without_docker_is_named_with_release_and_age(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -536,4 +535,4 @@ def test_on_another_system_the_command_says_in_one_line_that_linux_is_needed(sys
 def test_the_readme_names_the_oldest_gvisor_that_is_accepted():
     readme = (ROOT / "README.md").read_text()
     assert f"release-{MIN_RELEASE}.0" in readme
-    assert f"{ALLOW_VARIABLE}=1" in readme
+    assert f"{REQUIRE_VARIABLE}=1" in readme
