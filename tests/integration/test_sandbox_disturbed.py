@@ -199,9 +199,10 @@ def own_daemon(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     folder = tmp_path / "checkout"
     folder.mkdir()
     shutil.copytree(ROOT / "setup", folder / "setup")
-    platforms = Path("selfcodealign") / "sandbox" / "platforms.py"  # which the set-up asks for gVisor's platform
-    (folder / platforms).parent.mkdir(parents=True)
-    shutil.copy(ROOT / platforms, folder / platforms)
+    sandbox = Path("selfcodealign") / "sandbox"
+    (folder / sandbox).mkdir(parents=True)
+    for name in ("platforms.py", "releases.py"):  # what the set-up runs of the library
+        shutil.copy(ROOT / sandbox / name, folder / sandbox / name)
     setup_docker(folder, "start")
     host_file = folder / ".tools" / "docker-host"
     if not host_file.exists():
