@@ -1,16 +1,14 @@
 """Type checks of any number of programs: in batches, in parallel, and each outcome journalled as it comes."""
 
-import importlib.metadata
 import itertools
-import platform
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from selfcodealign.journal import Journal, journal_key
 from selfcodealign.parallel import ALONE, ordered_map
 from selfcodealign.params import TypeCheckerName, Workers
-from selfcodealign.records import row_id
 from selfcodealign.seeds.type_check import type_errors
+from selfcodealign.seeds.type_environment import TypeEnvironment
 
 # A run of the checker takes about a second to start, and tens of milliseconds a program.
 BATCH_PROGRAMS = 512
@@ -24,14 +22,14 @@ class TypeCheck:
 
         Args:
             checker: which type checker.
-            journal: where outcomes are kept, under a key of the program, the checker, Python's version and all
-                installed packages.
+            journal: where outcomes are kept, under a key of the program and of what else decides them; see
+                `TypeEnvironment`.
             workers: where batches of programs are checked, by one run of the checker a worker.
         """
         self._checker = checker
         self._journal = journal
         self._workers = workers
-        self._environment = _environment()
+        self._environment = TypeEnvironment(checker)
 
     def __call__(self, programs: Sequence[str]) -> Iterator[str | None]:
         """The first type error of each program, or None; in the order of the programs.
@@ -40,8 +38,11 @@ class TypeCheck:
             InputError: the journal is damaged or cannot be written.
             PrerequisiteError: the checker is missing or does not start.
         """
-        decisive = {"checker": self._checker, "environment": self._environment}
-        keys = [journal_key("types", program=program, **decisive) for program in programs]
+        environments = (self._environment.of(program) for program in programs)
+        keys = [
+            journal_key("types", program=program, environment=environment)
+            for program, environment in zip(programs, environments, strict=True)
+        ]
         known = self._journal.get_many(keys)
         unknown = (program for key, program in zip(keys, programs, strict=True) if key not in known)
         errors = itertools.chain.from_iterable(
@@ -65,9 +66,3 @@ class TypeCheck:
 def _batches(programs: Iterator[str]) -> Iterator[list[str]]:
     while batch := list(itertools.islice(programs, BATCH_PROGRAMS)):
         yield batch
-
-
-def _environment() -> str:
-    """A digest of what a program is checked against: the checker, Python and the installed packages."""
-    installed = {f"{package.name}=={package.version}" for package in importlib.metadata.distributions()}
-    return row_id(platform.python_version(), *sorted(installed))
