@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, NamedTuple
 
-from selfcodealign.generation.engine import Decoding, Request
+from selfcodealign.generation.early_ends import end_version
+from selfcodealign.generation.engine import Decoding, EndCheck, Request
 from selfcodealign.records import ID_HEX_DIGITS
 
 KIND = "answer"
@@ -20,32 +21,44 @@ class AnswerKeys:
     """The keys of one model's answers under one decoding: `journal_key("answer", ...)` of everything that decides them.
 
     That is the model's fingerprint, what of the engine decides an answer, the prompt, the seed (of sampled answers; a
-    greedy one draws nothing) and the decoding. The keys are those of `journal_key`, digit by digit; the samples of a
-    task share their prompt, which is rendered and hashed once for all of them that come close together.
+    greedy one draws nothing), the decoding and, from its second version on, the end check that cut the answer. The keys
+    are those of `journal_key`, digit by digit; the samples of a task share their prompt, which is rendered and hashed
+    once for all of them that come close together.
     """
 
     def __init__(self, fingerprint: str, identity: Mapping[str, str], decoding: Decoding) -> None:
-        fields = {"model": fingerprint, "decoding": dataclasses.asdict(decoding), **identity}
-        shown = {name: f"{json.dumps(name)}: {json.dumps(value, sort_keys=True)}" for name, value in fields.items()}
-        before = [shown[name] for name in sorted(shown) if name < "prompt"]
-        after = [shown[name] for name in sorted(shown) if name > "seed"]
-        if len(before) + len(after) != len(shown):
-            raise ValueError(f"a name between prompt and seed among {sorted(shown)}")
-        self._head = "".join(f"{field}, " for field in before)
-        self._tail = "".join(f", {field}" for field in after) + "}"
+        self._fields = {"model": fingerprint, "decoding": dataclasses.asdict(decoding), **identity}
+        self._frame = lru_cache(self._make_frame)
         self._is_sampled = decoding.temperature > 0
         self._begun = lru_cache(PROMPTS_HELD)(self._begin)
 
     def of(self, request: Request) -> str:
         """The key of a request's answer."""
         seed = str(request.seed if self._is_sampled else 0)
-        digest = self._begun(request.prompt).up_to_seed(len(seed)).copy()
-        digest.update(f"{seed}{self._tail}".encode("ascii"))
+        digest = self._begun(request.prompt, request.ends).up_to_seed(len(seed)).copy()
+        digest.update(f"{seed}{self._frame(end_version(request.ends)).tail}".encode("ascii"))
         return str(digest.hexdigest()[:ID_HEX_DIGITS])
 
-    def _begin(self, prompt: str) -> "_Begun":
-        shown = f'{{{self._head}"prompt": {encode_basestring_ascii(prompt)}, "seed": '
-        return _Begun(shown.encode("ascii"), len(self._tail))
+    def _begin(self, prompt: str, ends: EndCheck | None) -> "_Begun":
+        frame = self._frame(end_version(ends))
+        shown = f'{{{frame.head}"prompt": {encode_basestring_ascii(prompt)}, "seed": '
+        return _Begun(shown.encode("ascii"), len(frame.tail))
+
+    def _make_frame(self, version: int) -> "_Frame":
+        fields = self._fields | ({"ends": version} if version > 1 else {})
+        shown = {name: f"{json.dumps(name)}: {json.dumps(value, sort_keys=True)}" for name, value in fields.items()}
+        before = [shown[name] for name in sorted(shown) if name < "prompt"]
+        after = [shown[name] for name in sorted(shown) if name > "seed"]
+        if len(before) + len(after) != len(shown):
+            raise ValueError(f"a name between prompt and seed among {sorted(shown)}")
+        return _Frame("".join(f"{field}, " for field in before), "".join(f", {field}" for field in after) + "}")
+
+
+class _Frame(NamedTuple):
+    """What surrounds prompt and seed in the text that is hashed."""
+
+    head: str
+    tail: str
 
 
 class _Begun:

@@ -1,8 +1,9 @@
 """Where an answer has ended although the model goes on: what follows would be thrown away, or cannot become valid."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from selfcodealign.generation.engine import Answer, EarlyEnd, FinishReason, Request
+from selfcodealign.generation.engine import Answer, EarlyEnd, EndCheck, FinishReason, Request
 from selfcodealign.generation.parsing import find_heading
 from selfcodealign.opened_answers import code_end
 from selfcodealign.program_text import FENCE, PYTHON_LABELS
@@ -130,3 +131,22 @@ def _whole_lines(text: str) -> str:
 def _first_earlier(first: EarlyEnd | None, second: EarlyEnd | None) -> EarlyEnd | None:
     found = [end for end in (first, second) if end is not None]
     return min(found, key=lambda end: end.length, default=None)
+
+
+END_VERSIONS: Mapping[EndCheck, int] = {
+    concepts_end: 1,
+    instruction_end: 1,
+    bare_answer_end: 1,
+    opened_answer_end: 1,
+    response_end: 1,
+    continuation_end: 1,
+}
+"""The version of each end check, which is part of the keys of the answers that the check cuts.
+
+A check that ends answers elsewhere than before needs the next number; tests/unit/test_early_ends.py notices.
+"""
+
+
+def end_version(check: EndCheck | None) -> int:
+    """The version of an end check; 1 for no check and for one that is not listed."""
+    return END_VERSIONS.get(check, 1) if check is not None else 1

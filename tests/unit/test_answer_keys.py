@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfcodealign.generation import Decoding, Request, engine_identity, generate_answers, model_fingerprint
+from selfcodealign.generation import Decoding, Request, early_ends, engine_identity, generate_answers, model_fingerprint
 from selfcodealign.generation.answer_keys import AnswerKeys
 from selfcodealign.generation.early_ends import response_end
 from selfcodealign.journal import journal_key, open_journal
@@ -56,6 +56,17 @@ def test_keys_are_those_of_the_journal_whatever_is_in_them(prompts, seeds, tempe
                 seed=seed if temperature else 0,
                 decoding=dataclasses.asdict(decoding),
             )
+
+
+@pytest.mark.parametrize("version", [2, 10])
+def test_a_later_version_of_an_end_check_is_in_the_keys_of_the_answers_that_it_cuts(monkeypatch, version):
+    request, keys = replace(REQUEST, ends=response_end), AnswerKeys("f1", engine_identity(VLLM), DECODING)
+    assert keys.of(request) == keys.of(REQUEST)
+    monkeypatch.setattr(early_ends, "END_VERSIONS", {response_end: version})
+    changed = AnswerKeys("f1", engine_identity(VLLM), DECODING)
+    fields = {"model": "f1", **engine_identity(VLLM), "prompt": REQUEST.prompt, "seed": REQUEST.seed}
+    expected = journal_key("answer", **fields, decoding=dataclasses.asdict(DECODING), ends=version)
+    assert [changed.of(request), changed.of(REQUEST)] == [expected, keys.of(REQUEST)]
 
 
 @pytest.mark.parametrize(

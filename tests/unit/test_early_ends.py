@@ -1,11 +1,14 @@
 """An answer ends early where that is certain, and at the same place however it is looked at."""
 
+import hashlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfcodealign.generation import Answer, EarlyEnd, FinishReason, ParsedResponse, Request, parse_concepts
 from selfcodealign.generation.early_ends import (
+    END_VERSIONS,
     MIN_REPEATED,
     concepts_end,
     continuation_end,
@@ -150,3 +153,41 @@ def test_a_whole_answer_is_cut_only_if_its_request_says_so():
     assert ended_early(Request("r", "p", 1), answer) is answer
     ended = ended_early(Request("r", "p", 1, ends=response_end), answer)
     assert (ended.text, ended.finish_reason, ended.output_tokens) == (RESPONSE, "closed", 99)
+
+
+LINES = (
+    *(
+        "It doubles.",
+        "",
+        "```python",
+        "```",
+        "### Tests",
+        "# Tests",
+        "def f(x):",
+        "    return 2 * x",
+        "```text",
+        "a, b",
+    ),
+    "ha" * 130,
+)
+# Texts of six lines, drawn by a digest, so that headings, fences, code and repetition come in many orders.
+CORPUS = [
+    "\n".join(LINES[digit % len(LINES)] for digit in hashlib.sha256(str(number).encode()).digest()[:6])
+    for number in range(2000)
+]
+PLACES = {
+    ("concepts_end", 1): "dd9380b0666e94a0",
+    ("instruction_end", 1): "d13ee5738b113909",
+    ("bare_answer_end", 1): "d13ee5738b113909",
+    ("opened_answer_end", 1): "a074459e0a586726",
+    ("response_end", 1): "89379ee748ba3aa5",
+    ("continuation_end", 1): "2c3262372a0eb960",
+}
+
+
+@pytest.mark.parametrize(("check", "version"), END_VERSIONS.items(), ids=lambda value: getattr(value, "__name__", None))
+def test_a_check_that_ends_answers_elsewhere_has_a_new_version(check, version):
+    ends = [check(text) for text in CORPUS]
+    assert any(ends)
+    digest = hashlib.sha256(repr([end and (end.length, str(end.finish_reason)) for end in ends]).encode()).hexdigest()
+    assert PLACES[check.__name__, version] == digest[:16], "raise its number in END_VERSIONS, and add the digest here"
