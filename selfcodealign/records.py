@@ -98,7 +98,7 @@ def optional_column(description: str, **default: Any) -> Any:
 class Seed:
     """One function of permissively licensed code, the root of every lineage."""
 
-    id: str = column("content-derived id (package, version, file, lines, code)")
+    id: str = column("content-derived id (package, file, code), the same in each version with this code")
     source: str = column("kind of source: python_package, standard_library, folder, file or hub")
     package: str = column("package, repository or dataset that the function comes from")
     version: str = column("version of the package, commit of the repository, or revision of the dataset")

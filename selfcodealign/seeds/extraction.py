@@ -142,7 +142,8 @@ def _seed(
     whole = "\n".join(statements) + "\n\n\n" + code if statements else code
     origin = source.origin
     return Seed(
-        id=row_id(origin.package, origin.version, source.file, *span, whole),
+        # Neither version nor lines: a seed keeps its id, and its answers, in a release that has the same code.
+        id=row_id("seed", origin.package, source.file, whole),
         source=origin.source,
         package=origin.package,
         version=origin.version,

@@ -147,14 +147,6 @@ def test_deep_nesting_is_a_syntax_error_and_not_a_crash(deep: str) -> None:
     assert only_drop(f"def f(a):\n    return {deep}\n").reason == CollectReason.SYNTAX_ERROR
 
 
-def test_ids_depend_on_the_place_and_the_code_and_not_on_where_the_file_lies() -> None:
-    text = "def f(x):\n    return x\n"
-    here, there = source(text), SourceFile(origin=ORIGIN, file="sample/part.py", path="/elsewhere/part.py", text=text)
-    first, second = extract_functions(here)[0], extract_functions(there)[0]
-    moved = extract_functions(source("\n" + text))[0]
-    assert first.id == second.id != moved.id
-
-
 def check_lines(text: str) -> None:
     lines = text.split("\n")
     for row in extract_functions(source(text)):
@@ -209,3 +201,15 @@ def test_the_jumble_does_reach_functions() -> None:
     )
     (seed,) = seeds(text)
     assert seed.code.startswith("import re\nfrom a.b import c as d\n\n\n@staticmethod\n")
+
+
+def test_a_seed_keeps_its_id_in_a_release_with_the_same_code_and_gets_a_new_one_with_other_code() -> None:
+    text = "import math\n\n\ndef area(r):\n    return math.pi * r * r\n"
+    newer = Origin(source="folder", package="sample", version="1.1", licence="MIT")
+    moved = SourceFile(origin=newer, file="sample/part.py", path="/elsewhere/part.py", text=f"# A comment.\n\n{text}")
+    ((before,), (after,)) = (extract_functions(one) for one in (source(text), moved))
+    assert (before.first_line, after.first_line) == (4, 6)
+    assert before.id == after.id
+    assert after.path == "/elsewhere/part.py"
+    (changed,), (elsewhere,) = seeds(text.replace("r * r", "r ** 2")), extract_functions(source(text, "sample/b.py"))
+    assert len({before.id, changed.id, elsewhere.id}) == 3
