@@ -29,7 +29,7 @@ SMALL = {
     "generate_concepts.num_exemplar_sets": 1,
     "generate_responses.layout": "few_shot",  # so small a model seldom answers a bare task with code
     "generate_responses.num_exemplar_sets": 1,
-    "generate_responses.num_samples": 4,
+    "generate_responses.num_samples": 3,
     "generate_responses.max_new_tokens": 320,
     "select_examples.keep": "all",
     "finetune_model.objective": "sft",  # a run this small has hardly a task with a passing and a failing answer
@@ -38,8 +38,8 @@ SMALL = {
     "finetune_model.min_examples": 1,
     "finetune_model.holdout_share": 0.0,  # the trained weights are kept, whatever they are worth
     "finetune_model.epochs": 1,
-    "evaluate_model.max_tasks": 4,
-    "evaluate_model.max_new_tokens": 200,
+    "evaluate_model.max_tasks": 3,
+    "evaluate_model.max_new_tokens": 120,
 }
 
 

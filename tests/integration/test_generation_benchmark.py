@@ -27,6 +27,8 @@ def test_both_layouts_ask_for_the_same_rows_and_only_the_reference_s_draws_its_e
 ):
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["generate_concepts"]["num_exemplar_sets"] = 1
+    params["generate_instructions"]["max_new_tokens"] = 96
+    params["generate_responses"]["max_new_tokens"] = 128
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     write_rows(tmp_path / "seeds.parquet", [seed_row(number) for number in range(NUM_SEEDS + 1)], Seed)
     options = {
