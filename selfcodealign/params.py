@@ -344,6 +344,11 @@ class SelectExamples(Section):
         default=0.0,
         description="share of the tasks that show one of the tests their answers were judged by (the paper, C.1)",
     )
+    shown_test: Literal["random", "hardest"] = Field(
+        default="random",
+        description="which one: random: drawn by id; hardest: the one that most answers to the task fail (needs"
+        " validate_responses.tests: consensus)",
+    )
     shipped_pairs: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = Field(
         default=None,
         description="preference pairs of an earlier run to add to the run's own: a folder in pairs/; null: none",
@@ -410,6 +415,14 @@ class Params(Section):
     finetune_model: FinetuneModel
     evaluate_model: EvaluateModel
     write_report: WriteReport
+
+    @model_validator(mode="after")
+    def _hardest_tests_are_known(self) -> "Params":
+        if self.select_examples.shown_test == "hardest" and self.validate_responses.tests != "consensus":
+            raise ValueError(
+                "select_examples.shown_test hardest needs validate_responses.tests: consensus; set it to random"
+            )
+        return self
 
     @model_validator(mode="after")
     def _evaluated_benchmarks_are_imported(self) -> "Params":

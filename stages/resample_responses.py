@@ -107,6 +107,7 @@ def _tasks(params: Params, instructions: Path, responses: Path, verdicts: Path, 
         by_id(read_rows(verdicts, Verdict)),
         num_samples=params.generate_responses.num_samples,
         shown_tests=params.select_examples.shown_tests,
+        shown_test=params.select_examples.shown_test,
         seed=params.seed,
     )
 

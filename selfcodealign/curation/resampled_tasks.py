@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from selfcodealign.curation.shown_tests import with_shown_test
+from selfcodealign.curation.shown_tests import ShownTest, with_shown_test
 from selfcodealign.generation import ResampledTask
 from selfcodealign.program_text import defined_names, used_names
 from selfcodealign.records import ConsensusTests, Instruction, Response, Verdict
@@ -34,6 +34,7 @@ def choose_tasks(
     *,
     num_samples: int,
     shown_tests: float,
+    shown_test: ShownTest,
     seed: int,
 ) -> ChosenTasks:
     """Choose the tasks with consensus tests that some response failed.
@@ -45,6 +46,7 @@ def choose_tasks(
         verdicts: what the sandbox saw, by response id. A response without a verdict counts as failed.
         num_samples: samples per task so far, dropped ones included.
         shown_tests: share of the tasks whose text shows one of the tests, as in the training pairs.
+        shown_test: which of them.
         seed: the run's seed.
     """
     by_task: dict[str, list[Response]] = defaultdict(list)
@@ -61,7 +63,9 @@ def choose_tasks(
             num_solved += 1
         else:
             tests = consensus[judged[0].id].tests
-            text = with_shown_test(instruction.instruction, tests, instruction.id, share=shown_tests, seed=seed)
+            text = with_shown_test(
+                instruction.instruction, tests, instruction.id, share=shown_tests, seed=seed, choice=shown_test
+            )
             names = frozenset[str]().union(*(defined_names(response.code) for response in judged))
             tasks.append(
                 ResampledTask(

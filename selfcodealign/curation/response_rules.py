@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from selfcodealign.curation.normalised_code import parse_python
+from selfcodealign.curation.shown_tests import ShownTest
 from selfcodealign.curation.syntax_rules import has_live_assertion, is_code_tested, placeholder
 from selfcodealign.params import Balance, Criterion
 from selfcodealign.records import Response, Strength, Verdict
@@ -55,6 +56,7 @@ class SelectionSettings:
             parts that cannot be filled go to the others. None: it is not shared out.
         preferences_per_task: preference pairs of a task at most.
         shown_tests: share of the tasks that show one of their tests, from 0 to 1.
+        shown_test: which one; see `with_shown_test`.
         seed: the run's seed; draws derive from it and the row's id.
     """
 
@@ -70,6 +72,7 @@ class SelectionSettings:
     balance: Balance | None = None
     preferences_per_task: int = 1
     shown_tests: float = 0.0
+    shown_test: ShownTest = "random"
     seed: int = 0
 
     @property

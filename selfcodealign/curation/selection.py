@@ -380,7 +380,12 @@ def _example(candidate: _Candidate, parents: Parents, pool: int, settings: Selec
     response = candidate.response
     instruction, seed = parents
     task = with_shown_test(
-        instruction.instruction, response.tests, instruction.id, share=settings.shown_tests, seed=settings.seed
+        instruction.instruction,
+        response.tests,
+        instruction.id,
+        share=settings.shown_tests,
+        seed=settings.seed,
+        choice=settings.shown_test,
     )
     return Example(
         id=row_id("example", response.id),

@@ -4,6 +4,7 @@ Source: SelfCodeAlign, appendix C.1, which puts the tests of a response into its
 """
 
 import ast
+from typing import Literal
 
 from selfcodealign.curation.normalised_code import parse_python
 from selfcodealign.records import derived_seed
@@ -13,8 +14,12 @@ MAX_CHARACTERS = 160
 # Draws are 31-bit numbers.
 DRAWS = 2**31
 
+ShownTest = Literal["random", "hardest"]
 
-def with_shown_test(instruction: str, tests: str, task: str, *, share: float, seed: int) -> str:
+
+def with_shown_test(
+    instruction: str, tests: str, task: str, *, share: float, seed: int, choice: ShownTest = "random"
+) -> str:
     """Append one assertion to the task, for a random share of the tasks.
 
     Args:
@@ -23,6 +28,8 @@ def with_shown_test(instruction: str, tests: str, task: str, *, share: float, se
         task: id of the task. The draws depend on it, so all pairs of a task have the same text.
         share: the share of tasks that show a test, from 0 to 1.
         seed: the run's seed.
+        choice: `random` draws the assertion; `hardest` takes the first one, which of consensus tests is the one that
+            most answers to the task fail.
 
     Returns:
         The task. It is unchanged if it was not drawn, or if no assertion is self-contained: a single line of at most
@@ -33,7 +40,8 @@ def with_shown_test(instruction: str, tests: str, task: str, *, share: float, se
     shown = _assertions(tests)
     if not shown:
         return instruction
-    assertion = shown[derived_seed(seed, "which_test", task) % len(shown)]
+    place = 0 if choice == "hardest" else derived_seed(seed, "which_test", task) % len(shown)
+    assertion = shown[place]
     return f"{instruction.rstrip()}\n\nThe code must pass this test:\n{assertion}"
 
 

@@ -90,6 +90,11 @@ class Outcome:
     tried: int
 
     @property
+    def share(self) -> float:
+        """Passing responses per response that ran."""
+        return len(self.passed) / self.tried
+
+    @property
     def needed(self) -> int:
         """Number of responses that must pass the assertion for it to be agreed."""
         return max(MIN_AGREEING, math.ceil(MIN_SHARE * self.tried))
@@ -204,14 +209,14 @@ def _outcome(passes: Mapping[str, bool]) -> Outcome:
 
 
 def agreed(pool: Sequence[Assertion], outcomes: Mapping[Assertion, Outcome]) -> list[Assertion]:
-    """The assertions that the same responses pass, in the order of the pool.
+    """The assertions that the same responses pass; the one that most of the other responses fail comes first.
 
     Assertions that are agreed one by one can contradict each other: `f(0) == 1` and `f(0) == 2`, two responses each.
     They are therefore added in order of decreasing support, and only if enough responses pass the whole suite so far.
     Assertions that all expect the same value are rejected, because a function that returns a constant passes them.
 
     Args:
-        pool: the assertions that were tried.
+        pool: the assertions that were tried; those that equally many fail stay in its order.
         outcomes: results of each assertion that ran, on the responses that define its names.
     """
     tried = [assertion for assertion in pool if assertion in outcomes]
@@ -225,7 +230,7 @@ def agreed(pool: Sequence[Assertion], outcomes: Mapping[Assertion, Outcome]) -> 
             joined.add(assertion)
     if len({assertion.expected for assertion in joined}) < MIN_EXPECTED:
         return []
-    return [assertion for assertion in pool if assertion in joined]
+    return sorted((assertion for assertion in pool if assertion in joined), key=lambda one: outcomes[one].share)
 
 
 def _tasks(responses: Sequence[Response]) -> dict[str, _Task]:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from selection_rows import answer, task, verdict
 
 from selfcodealign.curation import ChosenTasks, choose_tasks
+from selfcodealign.curation.shown_tests import ShownTest
 from selfcodealign.records import ConsensusTests, Instruction, Response, by_id
 
 TESTS = "assert double(2) == 4\nassert double(3) == 6"
@@ -23,6 +24,7 @@ def choose(
     judged: list[tuple[Response, str]],
     others: list[Response] | None = None,
     shown_tests: float = 1.0,
+    shown_test: ShownTest = "random",
 ) -> ChosenTasks:
     """Choose among tasks whose `judged` responses have consensus tests and whose `others` have not."""
     rows = [row for row, _ in judged]
@@ -33,6 +35,7 @@ def choose(
         by_id(verdict(row, status) for row, status in judged),
         num_samples=4,
         shown_tests=shown_tests,
+        shown_test=shown_test,
         seed=0,
     )
 
@@ -72,6 +75,8 @@ def test_the_text_shows_a_test_only_where_it_is_drawn() -> None:
     assert shown.shows_names
     assert shown.instruction.instruction.startswith(owner.instruction)
     assert shown.instruction.instruction.splitlines()[-1] in TESTS.splitlines()
+    (hardest,) = choose([owner], judged, shown_test="hardest").tasks
+    assert hardest.instruction.instruction.splitlines()[-1] == TESTS.splitlines()[0]
     assert not bare.shows_names
     assert bare.instruction == owner
 

@@ -4,14 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfcodealign.curation.shown_tests import MAX_CHARACTERS, with_shown_test
+from selfcodealign.curation.shown_tests import MAX_CHARACTERS, ShownTest, with_shown_test
 
 TASK = "Write `f(x)`, which doubles x.\n"
 TESTS = "assert f(1) == 2\nassert f(2) == 4, 'twice'\n"
 
 
-def shown(tests: str = TESTS, task: str = "task", share: float = 1.0, seed: int = 0) -> str:
-    return with_shown_test(TASK, tests, task, share=share, seed=seed)
+def shown(
+    tests: str = TESTS, task: str = "task", share: float = 1.0, seed: int = 0, choice: ShownTest = "random"
+) -> str:
+    return with_shown_test(TASK, tests, task, share=share, seed=seed, choice=choice)
 
 
 def test_a_drawn_task_ends_with_one_of_its_assertions_without_message() -> None:
@@ -50,3 +52,9 @@ def test_what_is_drawn_at_one_share_is_drawn_at_each_larger_one(seed: int, share
 def test_about_the_asked_share_is_drawn() -> None:
     drawn = sum(shown(task=f"task {number}", share=0.3) != TASK for number in range(1000))
     assert 250 < drawn < 350
+
+
+def test_the_hardest_test_is_the_first_one_in_every_drawn_task() -> None:
+    texts = [shown(task=f"task {number}", share=0.5, choice="hardest") for number in range(50)]
+    assert {text.splitlines()[-1] for text in texts if text != TASK} == {"assert f(1) == 2"}
+    assert [text == TASK for text in texts] == [shown(task=f"task {number}", share=0.5) == TASK for number in range(50)]

@@ -51,6 +51,10 @@ def test_the_longest_task_of_a_benchmark_fits_beside_its_answer(path):
         ({"generate_responses.num_samples": -1}, "generate_responses.num_samples = -1"),
         ({"engine.max_model_len": "many"}, "engine.max_model_len = 'many'"),
         ({"import_model.source": "ftp"}, "import_model.source = 'ftp'"),
+        (
+            {"select_examples.shown_test": "hardest", "validate_responses.tests": "own"},
+            "select_examples.shown_test hardest needs validate_responses.tests: consensus; set it to random",
+        ),
         ({"import_generator.name": "gpt2"}, "import_generator: name is 'gpt2' and source is base; set source to"),
         ({"import_generator.source": "hub"}, "import_generator: source is hub and name is null; set name to a model"),
         ({"finetune_model": None}, "finetune_model = None"),

@@ -80,7 +80,13 @@ def outcome(passed: str, tried: int = 4) -> Outcome:
 def test_of_two_assertions_that_contradict_each_other_the_one_with_more_responses_is_agreed() -> None:
     minority, majority, other = assertion("f(0)", "1"), assertion("f(0)", "0"), assertion("f(1)", "2")
     outcomes = {minority: outcome("ab", 5), majority: outcome("cde", 5), other: outcome("abcde", 5)}
-    assert agreed([minority, majority, other], outcomes) == [majority, other]
+    assert agreed([minority, other, majority], outcomes) == [majority, other]
+
+
+def test_the_assertion_that_most_responses_fail_comes_first() -> None:
+    pool = [assertion(f"f({number})", str(number)) for number in range(4)]
+    outcomes = dict(zip(pool, (outcome("abcd"), outcome("ab"), outcome("abd"), outcome("ab")), strict=True))
+    assert agreed(pool, outcomes) == [pool[1], pool[3], pool[2], pool[0]]
 
 
 def test_assertions_that_different_responses_pass_are_no_suite() -> None:
@@ -102,7 +108,7 @@ def test_several_responses_and_a_share_of_them_pass_all_that_is_agreed(passed: l
     pool = [assertion(f"f({number})", str(number)) for number in range(len(passed))]
     outcomes = {one: Outcome(frozenset(ids), max(tried, len(ids))) for one, ids in zip(pool, passed, strict=True)}
     found = agreed(pool, outcomes)
-    assert found == [one for one in pool if one in found]
+    assert found == sorted((one for one in pool if one in found), key=lambda one: outcomes[one].share)
     if found:
         together = frozenset.intersection(*(outcomes[one].passed for one in found))
         assert len(together) >= MIN_AGREEING
