@@ -178,7 +178,10 @@ class GenerateConcepts(Sampling):
 class GenerateInstructions(Sampling):
     """C->I: concepts become one task (or S->I: a seed becomes a task directly)."""
 
-    source: Literal["concepts", "seeds"] = Field(description="concepts: S->C->I; seeds: S->I, the ablation")
+    source: Literal["concepts", "seeds", "functions"] = Field(
+        description="concepts: S->C->I; seeds: S->I, the ablation; functions: the task is the seed's own function, by"
+        " its signature and docstring, and no model writes it"
+    )
     num_exemplars: Count = Field(description="few-shot exemplars in a prompt")
     num_exemplar_sets: Count = Field(description="fixed exemplar sets that requests share, for the prefix cache")
     categories: dict[Literal["function", "class", "program"], NonNegative] = Field(
@@ -279,10 +282,11 @@ class Workers(Section):
 class ValidateResponses(Section):
     """By which tests responses are judged, and what is measured of those that pass."""
 
-    tests: Literal["own", "consensus"] = Field(
+    tests: Literal["own", "consensus", "seed"] = Field(
         default="own",
         description="own: each response is judged by its own tests (the paper); consensus: by the assertions that"
-        " several responses to its task pass, where there are at least two",
+        " several responses to its task pass, where there are at least two; seed: by the calls in the tests of its"
+        " task's responses, with the values that the seed's code gives (needs generate_instructions.source: functions)",
     )
     test_strength: bool = Field(
         default=False, description="measure the tests of passing responses: mutants killed and branches taken"
@@ -292,12 +296,17 @@ class ValidateResponses(Section):
         default=False, description="run passing responses with the tests of the other passing responses of their task"
     )
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the responses to a task are judged by the same tests."""
+        return self.tests != "own"
+
 
 class ResampleResponses(Sampling):
     """I->R once more: further responses to the tasks that have consensus tests, judged by these tests.
 
-    Needs `validate_responses.tests` consensus and a `generate_responses.layout` other than few_shot. Otherwise there
-    are no further responses, and the stage logs why.
+    Needs `validate_responses.tests` consensus or seed, and a `generate_responses.layout` other than few_shot. Otherwise
+    there are no further responses, and the stage logs why.
     """
 
     temperature: float = Field(default=0.7, ge=0.0, le=2.0, description="sampling temperature; 0: greedy")
@@ -347,7 +356,7 @@ class SelectExamples(Section):
     shown_test: Literal["random", "hardest"] = Field(
         default="random",
         description="which one: random: drawn by id; hardest: the one that most answers to the task fail (needs"
-        " validate_responses.tests: consensus)",
+        " validate_responses.tests: consensus or seed)",
     )
     shipped_pairs: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = Field(
         default=None,
@@ -418,9 +427,17 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _hardest_tests_are_known(self) -> "Params":
-        if self.select_examples.shown_test == "hardest" and self.validate_responses.tests != "consensus":
+        if self.select_examples.shown_test == "hardest" and not self.validate_responses.is_shared:
             raise ValueError(
                 "select_examples.shown_test hardest needs validate_responses.tests: consensus; set it to random"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _seed_tests_are_of_the_seed_s_function(self) -> "Params":
+        if self.validate_responses.tests == "seed" and self.generate_instructions.source != "functions":
+            raise ValueError(
+                "validate_responses.tests seed needs generate_instructions.source: functions; set it to that"
             )
         return self
 

@@ -131,7 +131,7 @@ class Instruction:
     seed_id: str = column("id of the seed")
     concepts: list[str] = column("the concepts that the task was made from; empty in the ablation")
     category: str = column("function, class or program")
-    difficulty: str = column("easy, medium or hard")
+    difficulty: str = column("easy, medium or hard; unrated for a seed's own function")
     language: str = column("programming language of the task")
     instruction: str = column("the task, as a user would put it")
     exemplar_set: int = column("index of the few-shot exemplar set that the request used")
@@ -199,13 +199,16 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsensusTests:
-    """The tests that a response is judged by instead of its own: assertions that several of its task pass."""
+    """The tests that a response is judged by instead of its own: assertions that several of its task pass.
+
+    Or, with `validate_responses.tests` seed, assertions with the values that the seed's code gives.
+    """
 
     id: str = column("id of the response")
     tests: str = column("the agreed assertions, each with its set-up")
     program: str = column("the response's code with these tests: what runs in the sandbox")
-    num_pooled: int = column("different assertions of the task's responses that were tried")
-    num_agreed: int = column("those that enough responses pass")
+    num_pooled: int = column("different assertions, or calls, of the task's responses that were tried")
+    num_agreed: int = column("those that enough responses pass, or that have a plain value")
 
 
 def with_consensus(responses: Iterable[Response], consensus: Mapping[str, ConsensusTests]) -> list[Response]:

@@ -29,10 +29,12 @@ def main(
 
     One answer a seed, with few-shot exemplars from a small number of fixed sets. Finished answers are journalled: a
     rerun asks only for what is missing. Answers without the asked form are counted by reason and kept beside the rows.
+    With `generate_instructions.source: functions` no task is made of concepts, and none are asked for.
     """
     params = load_params(params_path)
     with stage_run(NAME, metrics) as run:
-        seeds = read_rows(seeds_path, Seed)
+        needs_concepts = params.generate_instructions.source != "functions"
+        seeds = read_rows(seeds_path, Seed) if needs_concepts else []
         result = make_concepts(
             seeds,
             params.generate_concepts,

@@ -7,9 +7,16 @@ from typing import Annotated
 import typer
 
 from selfcodealign.files import replaced_folder
-from selfcodealign.generation import TaskSource, generate_answers, load_prompt_format, make_instructions
+from selfcodealign.generation import (
+    StepResult,
+    TaskSource,
+    function_tasks,
+    generate_answers,
+    load_prompt_format,
+    make_instructions,
+)
 from selfcodealign.models import read_card
-from selfcodealign.params import load_params
+from selfcodealign.params import Params, load_params
 from selfcodealign.records import Concepts, Instruction, Seed, read_rows
 from selfcodealign.stage import cache_folder, count_by, run_stage, stage_run, write_step
 
@@ -30,29 +37,15 @@ def main(
 ) -> None:
     """C->I: ask the model for one coding task a concepts row, of a drawn category and difficulty.
 
-    With `generate_instructions.source: seeds` the task is made from the seed directly: the paper's ablation S->I.
+    With `generate_instructions.source: seeds` the task is made from the seed directly: the paper's ablation S->I. With
+    `functions` it is the seed's own function, by its signature and docstring, and no model is asked.
     """
     params = load_params(params_path)
-    settings = params.generate_instructions
     with stage_run(NAME, metrics) as run:
-        if settings.source == "concepts":
-            rows = read_rows(concepts_path, Concepts)
-            sources = [TaskSource(row.id, row.seed_id, row.concepts, "") for row in rows]
+        if params.generate_instructions.source == "functions":
+            result = function_tasks(read_rows(seeds_path, Seed))
         else:
-            sources = [TaskSource(row.id, row.id, [], row.code) for row in read_rows(seeds_path, Seed)]
-        result = make_instructions(
-            sources,
-            settings,
-            seed=params.seed,
-            prompt_format=load_prompt_format(model, read_card(model).prompt_form),
-            ask=partial(
-                generate_answers,
-                model_folder=model,
-                engine=params.engine,
-                journal_path=cache_folder() / "answers.sqlite",
-                what="instructions",
-            ),
-        )
+            result = _ask(params, concepts_path, seeds_path, model)
         with replaced_folder(out) as folder:
             write_step(run, folder / "instructions.parquet", result.rows, Instruction, result.dropped)
         run.record(
@@ -61,6 +54,27 @@ def main(
             categories=count_by(row.category for row in result.rows),
             difficulties=count_by(row.difficulty for row in result.rows),
         )
+
+
+def _ask(params: Params, concepts_path: Path, seeds_path: Path, model: Path) -> StepResult[Instruction]:
+    if params.generate_instructions.source == "concepts":
+        rows = read_rows(concepts_path, Concepts)
+        sources = [TaskSource(row.id, row.seed_id, row.concepts, "") for row in rows]
+    else:
+        sources = [TaskSource(row.id, row.id, [], row.code) for row in read_rows(seeds_path, Seed)]
+    return make_instructions(
+        sources,
+        params.generate_instructions,
+        seed=params.seed,
+        prompt_format=load_prompt_format(model, read_card(model).prompt_form),
+        ask=partial(
+            generate_answers,
+            model_folder=model,
+            engine=params.engine,
+            journal_path=cache_folder() / "answers.sqlite",
+            what="instructions",
+        ),
+    )
 
 
 if __name__ == "__main__":

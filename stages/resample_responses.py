@@ -92,8 +92,8 @@ def _reason_to_skip(params: Params) -> str:
     """The setting that rules further responses out; empty if none does."""
     if not params.resample_responses.num_samples:
         return "resample_responses.num_samples is 0"
-    if params.validate_responses.tests != "consensus":
-        return "validate_responses.tests is not consensus: no tests are shared by the responses to a task"
+    if not params.validate_responses.is_shared:
+        return "validate_responses.tests is own: no tests are shared by the responses to a task"
     if params.generate_responses.layout == "few_shot":
         return "generate_responses.layout is few_shot: a response is not sampled from the bare task"
     return ""

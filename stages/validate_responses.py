@@ -15,7 +15,9 @@ from selfcodealign.records import (
     Agreement,
     ConsensusTests,
     Dropped,
+    Instruction,
     Response,
+    Seed,
     Strength,
     Verdict,
     by_id,
@@ -31,6 +33,7 @@ from selfcodealign.sandbox import (
     Status,
     measure_agreement,
     measure_consensus,
+    measure_seed_tests,
     measure_strength,
     open_sandbox,
     passing_subjects,
@@ -50,6 +53,12 @@ def main(
     responses_path: Annotated[Path, typer.Option("--responses", help="Responses to run.")] = Path(
         "data/generate_responses/responses.parquet"
     ),
+    instructions_path: Annotated[Path, typer.Option("--instructions", help="Their tasks, for tests: seed.")] = Path(
+        "data/generate_instructions/instructions.parquet"
+    ),
+    seeds_path: Annotated[Path, typer.Option("--seeds", help="The seeds of the tasks, for tests: seed.")] = Path(
+        "data/filter_seeds/seeds.parquet"
+    ),
     out: Annotated[Path, typer.Option(help="Folder for verdicts, dropped, consensus, strength and agreement.")] = Path(
         "data"
     )
@@ -65,7 +74,8 @@ def main(
     sandbox itself could not judge, after retries, are dropped with the reason `sandbox_error`.
 
     With `validate_responses.tests` = consensus, the responses to a task are judged by the assertions that several of
-    them pass, whichever response wrote them. `consensus.parquet` has these tests.
+    them pass, whichever response wrote them. With `seed` they are judged by the calls that their tests have, with the
+    values that the code of the task's seed gives. `consensus.parquet` has these tests.
 
     With `validate_responses.test_strength`, mutants of each passing response are run with its tests, to see how many
     the tests notice, and so is the response with markers in its branches, to see how many the tests take. With
@@ -79,8 +89,12 @@ def main(
             started = time.monotonic()
             consensus: list[ConsensusTests] = []
             num_asked = 0
-            if loaded.validate_responses.tests == "consensus":
-                consensus, tried = _find_consensus(sandbox, responses, journal)
+            if loaded.validate_responses.is_shared:
+                if loaded.validate_responses.tests == "seed":
+                    codes = _seed_codes(instructions_path, seeds_path)
+                    consensus, tried = _find_seed_tests(sandbox, responses, codes, journal)
+                else:
+                    consensus, tried = _find_consensus(sandbox, responses, journal)
                 responses = with_consensus(responses, by_id(consensus))
                 run.record(consensus=_consensus_figures(responses, consensus, tried))
                 num_asked = tried.asked
@@ -136,6 +150,20 @@ def _find_consensus(
 ) -> tuple[list[ConsensusTests], RunCounts]:
     with progress("answers with their task's assertions") as shown:
         return measure_consensus(sandbox, responses, journal, lambda _: shown.advance())
+
+
+def _find_seed_tests(
+    sandbox: Sandbox, responses: list[Response], codes: dict[str, str], journal: Journal
+) -> tuple[list[ConsensusTests], RunCounts]:
+    with progress("seeds with their tasks' calls") as shown:
+        return measure_seed_tests(sandbox, responses, codes, journal, lambda _: shown.advance())
+
+
+def _seed_codes(instructions_path: Path, seeds_path: Path) -> dict[str, str]:
+    """The code of each task's seed, by the task's id."""
+    codes = {seed.id: seed.code for seed in read_rows(seeds_path, Seed)}
+    tasks = read_rows(instructions_path, Instruction)
+    return {task.id: codes[task.seed_id] for task in tasks if task.seed_id in codes}
 
 
 def _consensus_figures(responses: list[Response], consensus: list[ConsensusTests], counts: RunCounts) -> dict[str, int]:

@@ -16,7 +16,11 @@ INPUTS = {
     "generate_concepts": {"seeds": "seeds.parquet"},
     "generate_instructions": {"seeds": "seeds.parquet", "concepts": "generate_concepts/concepts.parquet"},
     "generate_responses": {"instructions": "generate_instructions/instructions.parquet"},
-    "validate_responses": {"responses": "generate_responses/responses.parquet"},
+    "validate_responses": {
+        "responses": "generate_responses/responses.parquet",
+        "instructions": "generate_instructions/instructions.parquet",
+        "seeds": "seeds.parquet",
+    },
 }
 
 
@@ -46,8 +50,8 @@ def probe(params_path: Path, metrics: Path, folder: Path, *, model: Path, seeds_
     shutil.copytree(metrics, found) if metrics.is_dir() else found.mkdir()
     write_rows(folder / "seeds.parquet", read_rows(seeds_path, Seed)[:num_seeds], Seed)
     prepare_sandbox(sandbox_settings(params.sandbox))  # the last stage needs it
-    is_from_seeds = params.generate_instructions.source == "seeds"
-    for stage in list(INPUTS)[is_from_seeds:]:
+    skips_concepts = params.generate_instructions.source != "concepts"
+    for stage in list(INPUTS)[skips_concepts:]:
         paths = {"params": params_path, "out": folder / stage, "metrics": found / f"{stage}.json"}
         if stage.startswith("generate_"):
             paths["model"] = model

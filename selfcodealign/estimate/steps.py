@@ -88,15 +88,17 @@ def estimate_run(params: Params, metrics: Path, assumed: Assumed = Assumed()) ->
     if params.generate_instructions.source == "concepts":
         steps.append(run.sampling("generate_concepts", seeds, params.generate_concepts))
         sources = steps[-1].rows
-    steps.append(run.sampling("generate_instructions", sources, params.generate_instructions))
-    tasks = steps[-1].rows
+    tasks = sources
+    if params.generate_instructions.source != "functions":
+        steps.append(run.sampling("generate_instructions", sources, params.generate_instructions))
+        tasks = steps[-1].rows
     samples = round(tasks * expected_samples(params.generate_responses, run.pass_rate))
     steps.append(run.sampling("generate_responses", samples, params.generate_responses))
     responses = steps[-1].rows
     steps.append(run.validation(responses, samples))
     if params.validate_responses.test_strength:
         steps.append(run.test_strength(steps[-1].rows))
-    if params.resample_responses.num_samples and params.validate_responses.tests == "consensus":
+    if params.resample_responses.num_samples and params.validate_responses.is_shared:
         steps.append(run.resampling(tasks))
     steps.append(run.selection(tasks, responses, samples))
     steps += [

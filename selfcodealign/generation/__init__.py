@@ -16,6 +16,7 @@ from selfcodealign.generation.engine import (
 )
 from selfcodealign.generation.engines import check_engine, engine_identity, load_engine, num_replicas
 from selfcodealign.generation.exemplar import Exemplar, exemplar_sets, load_exemplars
+from selfcodealign.generation.function_tasks import function_tasks
 from selfcodealign.generation.openai_engine import load_openai
 from selfcodealign.generation.parsing import (
     Fault,
@@ -76,6 +77,7 @@ __all__ = [
     "concept_prompt",
     "engine_identity",
     "exemplar_sets",
+    "function_tasks",
     "generate_answers",
     "has_fast_bfloat16",
     "instruction_prompt",

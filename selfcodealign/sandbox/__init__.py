@@ -18,6 +18,7 @@ from selfcodealign.sandbox.pool import Sandbox, open_sandbox
 from selfcodealign.sandbox.releases import INSTALL_URL, REQUIRE_VARIABLE, is_too_old, release_date, too_old
 from selfcodealign.sandbox.reward import CodeReward, RewardMode
 from selfcodealign.sandbox.runtimes import prepare_sandbox
+from selfcodealign.sandbox.seed_tests import measure_seed_tests
 from selfcodealign.sandbox.settings import STATUS_MEANINGS, Limits, Program, RuntimeName, SandboxSettings, Status
 from selfcodealign.sandbox.stream import VerdictStream, open_stream
 from selfcodealign.sandbox.strength import (
@@ -57,6 +58,7 @@ __all__ = [
     "is_too_old",
     "measure_agreement",
     "measure_consensus",
+    "measure_seed_tests",
     "measure_strength",
     "open_sandbox",
     "open_stream",

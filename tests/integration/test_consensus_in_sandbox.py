@@ -44,8 +44,9 @@ def test_responses_are_judged_by_what_several_of_their_task_agree_on(tmp_path: P
         statuses = {verdict.id: verdict.status for verdict in run_journalled(sandbox, programs, journal)[0]}
     assert again == rows
     assert (counted.asked, counted.from_journal) == (0, counts.asked)
-    # f(0) == 0 and f(2) == 4 hold for the square as well; f(3) == 6 sets it apart. Nobody agrees with f(4) == 9.
-    assert by_id(rows)["doubled"].tests == "assert f(2) == 4\nassert f(3) == 6\nassert f(0) == 0"
+    # f(0) == 0 and f(2) == 4 hold for the square as well; f(3) == 6 sets it apart, and comes first. Nobody agrees with
+    # f(4) == 9.
+    assert by_id(rows)["doubled"].tests == "assert f(3) == 6\nassert f(2) == 4\nassert f(0) == 0"
     assert set(by_id(rows)) == {"doubled", "wrong tests", "wrong code"}
     assert statuses == {
         "doubled": Status.PASSED,

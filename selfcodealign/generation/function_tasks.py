@@ -1,0 +1,65 @@
+"""Tasks that ask for a seed's own function, by its signature and docstring; no model is asked.
+
+What such a task means is known: the seed's code computes the expected values of its tests (`sandbox/seed_tests.py`).
+"""
+
+import ast
+from collections.abc import Iterable
+
+from selfcodealign.generation.steps import StepResult
+from selfcodealign.program_text import statements_of
+from selfcodealign.records import Dropped, Instruction, Seed, row_id
+
+LANGUAGE = "Python"
+CATEGORY = "function"
+# Nobody draws or measures how hard a seed's function is.
+DIFFICULTY = "unrated"
+
+
+def function_tasks(seeds: Iterable[Seed]) -> StepResult[Instruction]:
+    """One task for each seed: its signature and its docstring.
+
+    Args:
+        seeds: the seeds; each has a docstring (`filter_seeds.docstring`).
+
+    Returns:
+        The tasks, in the order of the seeds. Dropped are seeds without a docstring (`no_docstring`), and those whose
+        code does not end with a function (`no_function`).
+    """
+    result: StepResult[Instruction] = StepResult()
+    for seed in seeds:
+        shown = signature(seed.code)
+        if shown is None or not seed.docstring.strip():
+            reason = "no_function" if shown is None else "no_docstring"
+            result.dropped.append(
+                Dropped(id=seed.id, parent_id=seed.id, reason=reason, detail=seed.name, text=seed.code)
+            )
+            continue
+        text = f"Write a Python function `{shown}`.\n\n{seed.docstring.strip()}"
+        result.rows.append(
+            Instruction(
+                id=row_id(seed.id, "function_task", text),
+                parent_id=seed.id,
+                seed_id=seed.id,
+                concepts=[],
+                category=CATEGORY,
+                difficulty=DIFFICULTY,
+                language=LANGUAGE,
+                instruction=text,
+                exemplar_set=0,
+            )
+        )
+    return result
+
+
+def signature(code: str) -> str | None:
+    """The signature of the function that a seed's code ends with, such as `clamp(x: float, low=0.0) -> float`.
+
+    Args:
+        code: imports, then one function.
+    """
+    function = next(reversed(statements_of(code)), None)
+    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+        return None
+    returns = f" -> {ast.unparse(function.returns)}" if function.returns else ""
+    return f"{function.name}({ast.unparse(function.args)}){returns}"
