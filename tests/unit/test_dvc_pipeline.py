@@ -40,8 +40,8 @@ NAMES = {
 # Packages that carry, fetch, check or show values: with another version the rows are the same. Of those that read
 # models and data sets of the Hub, the revision decides. `boolean` is what license-expression is made of.
 UNDECIDING = {
-    "appdirs", "boolean", "httpx", "huggingface_hub", "numpy", "openai", "packaging", "pyarrow", "pydantic", "ray", "rich",
-    "typer", "yaml",
+    "appdirs", "boolean", "httpx", "huggingface_hub", "numpy", "openai", "packaging", "pyarrow", "pydantic", "ray",
+    "rich", "typer", "yaml",
 }  # fmt: skip
 
 
