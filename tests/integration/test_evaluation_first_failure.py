@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from evaluation_reference import ROOT, evalplus_outside, imported, imported_fallback
 
+from selfcodealign.errors import PrerequisiteError
 from selfcodealign.evaluation import Benchmark, FailureKind, FirstFailure, SampleResult, SampleSet, evaluate_samples
 from selfcodealign.evaluation.first_failure import MAX_CHARS
 from selfcodealign.params import load_params
@@ -85,6 +86,15 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
     task = found.tasks[TASK]
     few = {**task, "plus_input": task["plus_input"][:NUM_PLUS_TESTS]}
     return Benchmark(found.info, {TASK: few, "HumanEval/32": found.tasks["HumanEval/32"]})
+
+
+@pytest.fixture(scope="module")
+def mbpp(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
+    folders = load_params(ROOT / "params.yaml").import_benchmarks.folders
+    try:
+        return imported("mbpp_plus", tmp_path_factory.mktemp("mbpp"), folders)
+    except PrerequisiteError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +190,19 @@ def test_the_oracle_of_a_task_with_several_right_answers_is_described(benchmark:
     ((coefficients,), *_) = benchmark.tasks["HumanEval/32"]["base_input"]
     assert (found.kind, found.index, found.call) == (FailureKind.WRONG_VALUE, 0, f"find_zero({coefficients})")
     assert (found.outcome, (found.expected or "")[:15]) == ("100.0", "a zero such as ")
+
+
+def test_a_task_of_mbpp_shows_its_arguments_and_what_its_oracle_accepts(mbpp: Benchmark, tmp_path: Path) -> None:
+    programs = ["def similar_elements(first, second):\n    return first\n"]
+    programs.append("def similar_elements(first, second):\n    return list(set(first) & set(second))\n")
+    samples = SampleSet({"Mbpp/2": programs}, 0, [])
+    result = evaluate_samples(mbpp, samples, sandbox=SANDBOX, journal_path=tmp_path / "verdicts.sqlite")
+    wrong, in_any_order = result.results["Mbpp/2"]
+    assert statuses(in_any_order) == ("pass", "pass")
+    found = failure_of(wrong)
+    assert (found.kind, found.index) == (FailureKind.WRONG_VALUE, 0)
+    assert found.call == "similar_elements((3, 4, 5, 6), (5, 7, 4, 10))"
+    assert (found.outcome, found.expected) == ("(3, 4, 5, 6)", "(4, 5) in any order")
 
 
 def test_the_failing_assertion_of_openai_s_tests_is_named(tmp_path: Path) -> None:
