@@ -1,10 +1,10 @@
-"""Find out what the first failing test of a sample was. Runs inside the sandbox, after the statuses are known.
+"""The first failing test of a sample, observed in one more run. Inside the sandbox, after the statuses are known.
 
-EvalPlus tells which input fails, and not what came of it. So the program runs once more, on that input alone, in a
-process of its own, by EvalPlus's `unsafe_execute`: with its guard, time limit and comparison. In place of the program
-it gets a wrapper, which runs the program in a namespace of its own and records what the call returns or raises.
+EvalPlus reports which input fails, but not the value or the exception. So the program runs once more, on that input
+alone, in its own process, through EvalPlus's `unsafe_execute`: with the same guard, time limit and comparison. EvalPlus
+gets a wrapper instead of the program; the wrapper runs the program and records what the call returns or raises.
 
-The program is hostile: it can write anything into the record. Only text, and never a status, is taken from it.
+The program may be hostile and can overwrite the record. Only text is taken from there, never a status.
 """
 
 import mmap
@@ -65,7 +65,7 @@ class FailedTests:
 
 
 class Phase(IntEnum):
-    """How far an observed program came."""
+    """Progress of an observed program."""
 
     IMPORT = 0
     IMPORT_FAILED = 1
@@ -78,11 +78,11 @@ class Phase(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What came of a run.
+    """The result of one observed run.
 
     Attributes:
-        phase: how far the program came.
-        num_calls: calls that were begun.
+        phase: the last phase that the program reached.
+        num_calls: calls that were started.
         text: the value of the last call, or the exception.
         has_passed: whether all inputs passed.
         exit_code: of the process, negative for a signal; None: it was killed because the time was up.
@@ -120,11 +120,11 @@ class Record:
 
 
 def first_failure(failed: FailedTests) -> FirstFailure:
-    """What the first failing test of a program was: run it alone, and where it then passes, after those before it."""
+    """Describe the first failing test of a program: run it alone, and if it then passes, after the tests before it."""
     if failed.index < len(failed.inputs):
         for first in dict.fromkeys((failed.index, 0)):
             seen = observe(failed, first)
-            # Together the tests may well take longer than one is given here: that says nothing.
+            # Many tests together may exceed the time of one, which is no evidence against the program.
             is_cut_short = first != failed.index and seen.exit_code is None
             if not seen.has_passed and not is_cut_short:
                 return explained(failed, first, seen)
@@ -156,12 +156,12 @@ def observe(failed: FailedTests, first: int) -> Seen:
 
 
 def _run(failed: FailedTests, first: int, record: Record, stat: Any) -> None:
-    """What the new process does."""
+    """Body of the new process."""
     from evalplus.eval import unsafe_execute
 
     tests = slice(first, failed.index + 1)
     count = len(failed.inputs[tests])
-    # EvalPlus takes source text: this text fetches the wrapper, which the process ends with.
+    # EvalPlus takes source text: this text fetches the wrapper from a module that exists in this process only.
     wrapper: Any = types.ModuleType(WRAPPER)
     wrapper.load = partial(load, failed, record)
     sys.modules[WRAPPER] = wrapper
@@ -213,7 +213,7 @@ def load(failed: FailedTests, record: Record) -> Any:
 
 
 def explained(failed: FailedTests, first: int, seen: Seen) -> FirstFailure:
-    """What a run that failed says about the test."""
+    """Describe the failing test from a run in which it failed."""
     if seen.phase is Phase.IMPORT_FAILED:
         return FirstFailure(kind=FailureKind.BEFORE_TESTS, tests=failed.tests, outcome=cut(one_line(seen.text)))
     if seen.phase is Phase.IMPORT:
@@ -243,7 +243,7 @@ def explained(failed: FailedTests, first: int, seen: Seen) -> FirstFailure:
 
 
 def ended(seen: Seen) -> tuple[FailureKind, str | None]:
-    """How a run ended that neither returned nor raised."""
+    """Kind and outcome of a run that neither returned nor raised."""
     if seen.phase is Phase.TIMED_OUT or seen.exit_code is None:
         return FailureKind.TIMEOUT, None
     if seen.exit_code < 0:

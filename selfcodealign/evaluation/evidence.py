@@ -1,4 +1,7 @@
-"""Texts of the values and exceptions of a program under test, whose `repr` and `str` may be its own. In the sandbox."""
+"""Texts of the values and exceptions of a program under test, which may define their `repr` and `str` itself.
+
+Runs inside the sandbox.
+"""
 
 import re
 from typing import Any
