@@ -9,6 +9,7 @@ from selfcodealign.evaluation.benchmarks import (
     read_manifest,
     read_missing,
 )
+from selfcodealign.evaluation.first_failure import FailureKind, FirstFailure, read_first_failure
 from selfcodealign.evaluation.other_benchmarks import (
     OTHER_BENCHMARKS,
     OtherFile,
@@ -42,6 +43,8 @@ __all__ = [
     "Comparison",
     "Difference",
     "EvaluationResult",
+    "FailureKind",
+    "FirstFailure",
     "OtherFile",
     "Sample",
     "SampleResult",
@@ -63,6 +66,7 @@ __all__ = [
     "mean_pass_at_k",
     "paired_difference",
     "pass_at_k",
+    "read_first_failure",
     "read_manifest",
     "read_missing",
     "read_others",

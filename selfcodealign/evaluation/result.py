@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation.benchmarks import BenchmarkInfo
+from selfcodealign.evaluation.first_failure import FailureKind, FirstFailure
 from selfcodealign.evaluation.statistics import mean_interval, mean_pass_at_k
 
 Tests = Literal["base", "plus"]
@@ -25,11 +26,13 @@ class SampleResult:
         solution: the program that was checked.
         base_status: EvalPlus's status on the base tests: `pass`, `fail` or `timeout`.
         plus_status: its status on the extra tests; None for a benchmark without them.
+        first_failure: the first test that the sample fails; None if it passes, or if the test is not known.
     """
 
     solution: str
     base_status: str
     plus_status: str | None
+    first_failure: FirstFailure | None = None
 
     def passes(self, tests: Tests) -> bool:
         """Whether the sample passes; for `plus` it must pass base and extra tests, as in EvalPlus."""
@@ -81,6 +84,12 @@ class EvaluationResult:
         counts = Counter(sample.base_status if tests == "base" else sample.plus_status for sample in samples)
         return {name: counts[name] for name in ("pass", "fail", "timeout")}
 
+    def failure_kinds(self) -> dict[str, int]:
+        """Failing samples by how their first failing test failed."""
+        failures = (sample.first_failure for samples in self.results.values() for sample in samples)
+        counts = Counter(failure.kind for failure in failures if failure)
+        return {kind.value: counts[kind] for kind in FailureKind}
+
     def outcomes(self) -> dict[str, dict[str, str | list[str]]]:
         """Task id to its status on `base` and `plus`; a list where a task has several samples.
 
@@ -111,6 +120,7 @@ class EvaluationResult:
             "num_unknown_samples": self.num_unknown,
             "num_missing_tasks": self.num_missing_tasks,
             "corrected_tasks": [task for task in CORRECTED_TASKS if task in self.results and "plus" in self.test_kinds],
+            "first_failures": self.failure_kinds(),
         }
         for tests in self.test_kinds:
             interval = self.interval(tests)
@@ -122,7 +132,10 @@ class EvaluationResult:
         return summary
 
     def as_json(self) -> str:
-        """The result file: the summary, outcomes under `tasks`, and verdicts in the layout of EvalPlus under `eval`."""
+        """The result file: the summary, outcomes under `tasks`, and verdicts in the layout of EvalPlus under `eval`.
+
+        EvalPlus, which ignores `first_failure`, can read the file.
+        """
         verdicts = {
             task_id: [
                 {
@@ -130,6 +143,7 @@ class EvaluationResult:
                     "solution": sample.solution,
                     "base_status": sample.base_status,
                     "plus_status": sample.plus_status,
+                    "first_failure": sample.first_failure.as_row() if sample.first_failure else None,
                 }
                 for sample in samples
             ]

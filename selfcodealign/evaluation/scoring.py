@@ -7,10 +7,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from selfcodealign.errors import SandboxError
 from selfcodealign.evaluation.benchmarks import Benchmark, Task
+from selfcodealign.evaluation.first_failure import FailureKind, FirstFailure, read_first_failure
+from selfcodealign.evaluation.harness_script import harness_script
 from selfcodealign.evaluation.result import EvaluationResult, SampleResult
 from selfcodealign.evaluation.samples import SampleSet
 from selfcodealign.journal import Journal, journal_key, open_journal
@@ -23,8 +25,9 @@ CHUNK_TASKS = 60
 MAX_NAMED_TASKS = 5
 CONTAINER_MIB = 1024
 SHARE_OF_HOST_MEMORY = 0.8
-# EvalPlus gives up on one set of tests after 60 s and some seconds of grace, and there are two sets.
-SECONDS_PER_SOLUTION = 135.0
+# EvalPlus gives up on one set of tests after 60 s and some seconds of grace, and there are two sets. To find out which
+# test failed, one input is run again, alone and then after those before it, each for as long at most.
+SECONDS_PER_SOLUTION = 270.0
 SECONDS_PER_CONTAINER = 120.0
 PASS = "pass"  # noqa: S105 - a status
 
@@ -70,7 +73,7 @@ class _Scorer:
         self._limits = limits
         self._journal = journal
         self._isolation = isolation
-        self._script = Path(__file__).with_name("harness.py").read_text(encoding="utf-8")
+        self._script = harness_script()
         self._num_workers = sandbox.num_workers or os.cpu_count() or 1
         self._digests: dict[str, str] = {}
 
@@ -106,9 +109,10 @@ class _Scorer:
                 continue
             if answer.get("expected"):
                 self._journal.put(self._expected_key(job.task), {"packed": answer["expected"]}, kind="expected")
-            self._journal.put(self.key(job.task, _reference(job.task)), _verdict(answer["reference"]), kind="score")
-            for solution, statuses in zip(job.solutions, answer["results"], strict=True):
-                self._journal.put(self.key(job.task, solution), _verdict(statuses), kind="score")
+            base, plus = answer["reference"]
+            self._journal.put(self.key(job.task, _reference(job.task)), _verdict(base, plus), kind="score")
+            for solution, verdict in zip(job.solutions, answer["results"], strict=True):
+                self._journal.put(self.key(job.task, solution), verdict, kind="score")
         return broken
 
     def _bisect(self, jobs: Sequence[_Job]) -> dict[str, Any]:
@@ -133,15 +137,27 @@ class _Scorer:
         if not _is_pass(answer["reference"]):
             return answer
         for solution in job.solutions:
-            try:
-                statuses = self._call([_Job(job.task, [solution])], 1)[task_id]["results"][0]
-            except SandboxError as error:
-                logger.warning("%s: a solution ended the sandbox, it counts as failed (%s)", task_id, error)
-                statuses = ["fail", "fail" if self._benchmark.has_plus_tests else None]
-            answer["results"].append(statuses)
+            answer["results"].append(self._verdict_alone(_Job(job.task, [solution])))
         return answer
 
-    def _call(self, jobs: Sequence[_Job], num_workers: int) -> dict[str, Any]:
+    def _verdict_alone(self, job: _Job) -> dict[str, Any]:
+        """The verdict on one solution. One that ends the sandbox only while it is diagnosed keeps its statuses."""
+        task_id = job.task["task_id"]
+        try:
+            return dict(self._call([job], 1)[task_id]["results"][0])
+        except SandboxError as error:
+            logger.warning("%s: a solution ended the sandbox (%s)", task_id, error)
+        try:
+            verdict = dict(self._call([job], 1, diagnose=False)[task_id]["results"][0])
+        except SandboxError as error:
+            logger.warning("%s: a solution ended the sandbox again, it counts as failed (%s)", task_id, error)
+            verdict = _verdict("fail", "fail" if self._benchmark.has_plus_tests else None)
+        if not _is_pass([verdict["base"], verdict["plus"]]):
+            tests: Literal["base", "plus"] = "plus" if verdict["base"] == PASS else "base"
+            verdict["first_failure"] = FirstFailure(kind=FailureKind.SANDBOX, tests=tests).as_row()
+        return verdict
+
+    def _call(self, jobs: Sequence[_Job], num_workers: int, *, diagnose: bool = True) -> dict[str, Any]:
         references = {job.task["task_id"]: self.key(job.task, _reference(job.task)) for job in jobs}
         known = self._journal.get_many(references.values())
         expected_keys = {job.task["task_id"]: self._expected_key(job.task) for job in jobs}
@@ -160,6 +176,7 @@ class _Scorer:
             "min_time_limit": self._limits.min_time_limit_s,
             "gt_time_limit_factor": self._limits.gt_time_limit_factor,
             "memory_bytes": self._limits.memory_mib << 20,
+            "diagnose": diagnose,
             "stall_s": SECONDS_PER_CONTAINER + max(task_seconds),
             "deadline_s": deadline_s,
         }
@@ -198,7 +215,7 @@ def evaluate_samples(
         limits: EvalPlus's limits; None: its defaults.
 
     Returns:
-        The statuses of every sample, with pass@k and intervals.
+        The statuses and the first failing test of every sample, with pass@k and intervals.
 
     Raises:
         PrerequisiteError: no Docker, no such runtime, no image.
@@ -226,7 +243,9 @@ def evaluate_samples(
         found = journal.get_many(key for task_keys in keys.values() for key in task_keys)
     results = {
         task_id: [
-            SampleResult(solution, found[key]["base"], found[key]["plus"])
+            SampleResult(
+                solution, found[key]["base"], found[key]["plus"], read_first_failure(found[key]["first_failure"])
+            )
             for solution, key in zip(solutions, keys[task_id], strict=True)
         ]
         for task_id, solutions in samples.by_task.items()
@@ -285,8 +304,8 @@ def _is_pass(statuses: Sequence[str | None]) -> bool:
     return statuses[0] == PASS and statuses[1] in {PASS, None}
 
 
-def _verdict(statuses: Sequence[str | None]) -> dict[str, str | None]:
-    return {"base": statuses[0], "plus": statuses[1]}
+def _verdict(base: str, plus: str | None) -> dict[str, Any]:
+    return {"base": base, "plus": plus, "first_failure": None}
 
 
 def _container_mib(num_workers: int, program_mib: int) -> int:

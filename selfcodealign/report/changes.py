@@ -7,7 +7,9 @@ from difflib import SequenceMatcher
 from typing import Any, Literal, NamedTuple
 
 from selfcodealign.evaluation import SampleResult
+from selfcodealign.report.failures import failure_line
 from selfcodealign.report.inputs import ReportInputs
+from selfcodealign.report.samples import read_samples
 from selfcodealign.report.scores import Change, Paired, variant
 from selfcodealign.report.wording import BENCHMARKS
 
@@ -51,6 +53,7 @@ class Side:
         model: `base` or `aligned`.
         lines: lines of the shown sample; empty if the results have no sample.
         verdicts: its status on the base tests and, if the benchmark has them, on the extra tests.
+        first_failure: the first test that it fails, as one line; empty if it passes all or the results do not say.
         passes: whether the shown sample passes the tests on which the task changed.
         num_passing: samples that pass these tests.
         num_samples: samples of the model for the task.
@@ -59,6 +62,7 @@ class Side:
     model: str
     lines: Sequence[Line]
     verdicts: Sequence[Verdict]
+    first_failure: str
     passes: bool
     num_passing: int
     num_samples: int
@@ -136,7 +140,7 @@ def changed_tasks(inputs: ReportInputs, paired: Sequence[Paired], most: int = MO
     found = {
         (benchmark, task): one
         for (benchmark, task), one in _changed(paired).items()
-        if any(_samples(results[benchmark, model], task) for model in ("base", "aligned"))
+        if any(read_samples(results[benchmark, model], task) for model in ("base", "aligned"))
     }
     anchors = _anchors([task for _, task in found])
     shown = [
@@ -203,7 +207,7 @@ def _changed_task(
 
 def _sides(one: Paired, task: str, results: tuple[Mapping[str, Any], Mapping[str, Any]]) -> tuple[Side, Side]:
     tests: Tests = "plus" if one.tests == "plus" else "base"
-    before, after = (_samples(found, task) for found in results)
+    before, after = (read_samples(found, task) for found in results)
     is_gained = one.changes[task] is Change.GAINED
     first = _representative(before, tests, passes=not is_gained)
     second = _representative(after, tests, passes=is_gained)
@@ -229,6 +233,7 @@ def _side(
         model=model,
         lines=lines,
         verdicts=_verdicts(shown) if shown else [],
+        first_failure=failure_line(shown.first_failure) if shown and shown.first_failure else "",
         passes=shown is not None and shown.passes(tests),
         num_passing=sum(sample.passes(tests) for sample in samples),
         num_samples=len(samples),
@@ -247,19 +252,6 @@ def _verdicts(sample: SampleResult) -> list[Verdict]:
         found.append(("extra tests", sample.plus_status))
     return [
         Verdict(f"{STATUS_WORDS.get(status, f'{status} on')} the {tests}", status == "pass") for tests, status in found
-    ]
-
-
-def _samples(results: Mapping[str, Any], task: str) -> list[SampleResult]:
-    """The samples of one task under `eval` of a `results.json`; rows that are not samples are skipped."""
-    verdicts = results.get("eval")
-    rows = verdicts.get(task) if isinstance(verdicts, Mapping) else None
-    return [
-        SampleResult(
-            row["solution"], row["base_status"], plus if isinstance(plus := row.get("plus_status"), str) else None
-        )
-        for row in (rows if isinstance(rows, list) else [])
-        if isinstance(row, Mapping) and all(isinstance(row.get(name), str) for name in ("solution", "base_status"))
     ]
 
 

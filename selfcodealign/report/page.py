@@ -17,6 +17,7 @@ from selfcodealign.records import Example
 from selfcodealign.report import facts, figures, svg, wording
 from selfcodealign.report.changes import changed_tasks
 from selfcodealign.report.conclusion import benchmark_rows, conclusion, pool
+from selfcodealign.report.failures import failure_counts
 from selfcodealign.report.inputs import ReportInputs
 from selfcodealign.report.markdown import code_html, markdown_html, marked_code_html
 from selfcodealign.report.scores import Change, benchmark_notes, read_paired, read_scores
@@ -74,6 +75,7 @@ def render_page(inputs: ReportInputs) -> str:
             benchmark_notes=benchmark_notes(inputs),
             change_figures=[(one, figures.change_figure(one)) for one in paired],
             changed=changed_tasks(inputs, paired),
+            failures=failure_counts(inputs),
             status_figure=figures.status_figure(inputs),
             strength_figure=figures.strength_figure(inputs),
             licence_figures=figures.licence_figures(inputs),

@@ -7,8 +7,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from selfcodealign.evaluation import Benchmark
+from selfcodealign.evaluation import Benchmark, import_benchmarks, load_benchmark
+from selfcodealign.inputs import BenchmarkPlaces
+from selfcodealign.params import BenchmarkName, ImportBenchmarks
 
+ROOT = Path(__file__).parents[2]
 OVERRIDES = {"humaneval": "HUMANEVAL_OVERRIDE_PATH", "mbpp": "MBPP_OVERRIDE_PATH"}
 
 WRONG = {
@@ -23,6 +26,28 @@ WRONG = {
     "eats memory": "    return [0] * (1 << 40)",
     "recurses": "    return (lambda f: f(f))(lambda f: f(f))",
 }
+
+
+def imported(name: BenchmarkName, folder: Path, folders: list[str]) -> Benchmark:
+    """A benchmark as `import_benchmarks` finds it in `folders`, EvalPlus's cache, or by a download."""
+    settings = ImportBenchmarks(names=[name], folders=folders)
+    places = BenchmarkPlaces(
+        overrides={},
+        folders=[ROOT / one for one in folders],
+        downloads=folder / "downloads",
+        evalplus_cache=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "evalplus",
+    )
+    import_benchmarks(settings, folder, places, download_timeout_s=20.0)
+    return load_benchmark(folder, name)
+
+
+def imported_fallback(folder: Path) -> Benchmark:
+    """OpenAI's HumanEval from its package, which stands in for HumanEval+."""
+    settings = ImportBenchmarks(names=["humaneval_plus"])
+    absent = folder / "absent"
+    places = BenchmarkPlaces(overrides={}, folders=[], downloads=absent, evalplus_cache=absent)
+    import_benchmarks(settings, folder, places, download_timeout_s=0.001)
+    return load_benchmark(folder, "humaneval_plus")
 
 
 def wrong_solution(benchmark: Benchmark, task_id: str, how: str) -> str:

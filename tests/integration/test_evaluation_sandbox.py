@@ -1,12 +1,19 @@
 """Scoring with EvalPlus inside the real sandbox: references pass, wrong programs fail, statuses equal those outside."""
 
 import json
-import os
 from itertools import islice
 from pathlib import Path
 
 import pytest
-from evaluation_reference import WRONG, canonical, evalplus_outside, wrong_solution
+from evaluation_reference import (
+    ROOT,
+    WRONG,
+    canonical,
+    evalplus_outside,
+    imported,
+    imported_fallback,
+    wrong_solution,
+)
 from typer.testing import CliRunner
 
 from selfcodealign.errors import SandboxError
@@ -16,31 +23,15 @@ from selfcodealign.evaluation import (
     ScoringLimits,
     check_references,
     evaluate_samples,
-    import_benchmarks,
-    load_benchmark,
 )
-from selfcodealign.inputs import BenchmarkPlaces
-from selfcodealign.params import BenchmarkName, ImportBenchmarks, load_params
+from selfcodealign.params import load_params
 from selfcodealign.sandbox import SandboxSettings
 
 pytestmark = pytest.mark.sandbox
 
-ROOT = Path(__file__).parents[2]
 SANDBOX = SandboxSettings(num_workers=2)
 # An input that never ends costs its time limit in both places: a few tasks are enough.
 NUM_TASKS = 10
-
-
-def imported(name: BenchmarkName, folder: Path, folders: list[str]) -> Benchmark:
-    settings = ImportBenchmarks(names=[name], folders=folders)
-    places = BenchmarkPlaces(
-        overrides={},
-        folders=[ROOT / one for one in folders],
-        downloads=folder / "downloads",
-        evalplus_cache=Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "evalplus",
-    )
-    import_benchmarks(settings, folder, places, download_timeout_s=20.0)
-    return load_benchmark(folder, name)
 
 
 @pytest.fixture(scope="module")
@@ -185,14 +176,6 @@ def test_humaneval_of_the_package_is_scored_by_its_own_tests(tmp_path: Path) -> 
     assert result.test_kinds == ("base",)
     found = {task: [sample.base_status for sample in both] for task, both in result.results.items()}
     assert found == {task: ["pass", "fail"] for task in samples}
-
-
-def imported_fallback(folder: Path) -> Benchmark:
-    settings = ImportBenchmarks(names=["humaneval_plus"])
-    absent = folder / "absent"
-    places = BenchmarkPlaces(overrides={}, folders=[], downloads=absent, evalplus_cache=absent)
-    import_benchmarks(settings, folder, places, download_timeout_s=0.001)
-    return load_benchmark(folder, "humaneval_plus")
 
 
 def test_the_command_writes_statuses_pass_at_k_and_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

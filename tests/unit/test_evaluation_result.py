@@ -1,13 +1,22 @@
 """The result of an evaluation: what counts as passed, and what the file says."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from evaluation_tasks import benchmark, write
 
 from selfcodealign.errors import InputError
-from selfcodealign.evaluation import EvaluationResult, SampleResult, mean_interval, read_passes
+from selfcodealign.evaluation import (
+    EvaluationResult,
+    FailureKind,
+    FirstFailure,
+    SampleResult,
+    mean_interval,
+    read_first_failure,
+    read_passes,
+)
 from selfcodealign.evaluation.command import describe
 
 
@@ -47,6 +56,20 @@ def test_the_file_can_be_read_back_for_a_paired_comparison(tmp_path: Path) -> No
     loaded = json.loads(path.read_text())
     assert loaded["eval"]["HumanEval/1"][0]["plus_status"] == "fail"
     assert loaded["plus"]["interval_95"][0] < 0.25 < loaded["plus"]["interval_95"][1]
+
+
+def test_the_file_names_the_first_failing_test_and_the_summary_counts_them_by_kind(tmp_path: Path) -> None:
+    failure = FirstFailure(kind=FailureKind.TIMEOUT, tests="plus", index=3, call="f(1)")
+    found = replace(
+        MIXED, results={"A/0": [SampleResult("x", "pass", "timeout", failure)], "A/1": MIXED.results["HumanEval/0"]}
+    )
+    path = write(tmp_path / "results.json", found.as_json())
+    loaded = json.loads(path.read_text())
+    assert read_first_failure(loaded["eval"]["A/0"][0]["first_failure"]) == failure
+    assert loaded["eval"]["A/1"][0]["first_failure"] is None
+    assert {kind: count for kind, count in loaded["first_failures"].items() if count} == {"timeout": 1}
+    assert set(loaded["first_failures"]) == set(FailureKind)
+    assert read_passes(path, "plus") == {"A/0": False, "A/1": True}
 
 
 def test_without_plus_tests_nothing_is_said_about_them() -> None:

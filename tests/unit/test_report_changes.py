@@ -147,6 +147,14 @@ def test_the_first_sample_with_the_outcome_of_its_side_is_shown() -> None:
     assert [side.passes for side in gained.sides] == [False, True]
 
 
+def test_the_failing_side_names_its_first_failing_test() -> None:
+    base = evaluation("base", {"T/0": [("x", "pass", "fail")]})
+    failure = {"kind": "wrong_value", "tests": "plus", "index": 2, "call": "f(1)", "expected": "3", "outcome": "2"}
+    base.results["eval"]["T/0"][0]["first_failure"] = failure
+    (task,) = changes_of(base, evaluation("aligned", {"T/0": [("y", "pass", "pass")]})).shown
+    assert [side.first_failure for side in task.sides] == ["extra test 3: f(1) -> 2, expected 3", ""]
+
+
 def test_a_task_that_changed_on_the_base_tests_only_is_listed_for_these() -> None:
     task = only_change([("x", "fail", "fail")], [("y", "pass", "fail")])
     assert (task.heading, task.change) == ("HumanEval, base tests only", Change.GAINED)

@@ -166,6 +166,43 @@ def test_a_changed_task_is_linked_and_shows_both_solutions_with_their_statuses(t
     assert "samples pass" not in reader.text
 
 
+def failing(one: Evaluation, failures: list[dict[str, Any] | None]) -> Evaluation:
+    """The same evaluation with these first failures, one per failing sample in the order of the tasks."""
+    rows = [row for rows in one.results["eval"].values() for row in rows if row["plus_status"] != "pass"]
+    for row, failure in zip(rows, failures, strict=True):
+        row["first_failure"] = failure
+    return one
+
+
+def test_first_failing_tests_are_shown_and_counted_by_kind_and_never_act(tmp_path: Path) -> None:
+    call = {"tests": "plus", "index": 2, "call": f"f('{HOSTILE}')"}
+    wrong = {**call, "kind": "wrong_value", "outcome": HOSTILE, "expected": "1.5"}
+    base = failing(with_solutions(evaluation("base", [False, True, True, False]), "x"), [wrong, {"kind": "odd"}])
+    aligned = failing(
+        with_solutions(evaluation("aligned", [True, False, True, True]), "y"), [{**call, "kind": "timeout"}]
+    )
+    page = render(tmp_path, evaluations=[base, aligned])
+    reader = read(page)
+    assert f"extra test 3: f('{HOSTILE}') -> {HOSTILE}, expected 1.5" in reader.text
+    assert f"extra test 3: f('{HOSTILE}') timed out" in reader.text
+    assert page.count('<p class="first-failure">') == 2
+    assert [tag for tag, _ in reader.tags].count("script") == 1
+    assert "img" not in [tag for tag, _ in reader.tags]
+    for row in (
+        "Exception0 (0.0%)0 (0.0%)",
+        "Wrong value1 (25.0%)0 (0.0%)",
+        "Timeout0 (0.0%)1 (25.0%)",
+        "Not recorded1 (25.0%)0 (0.0%)",
+        "All2 of 4 (50.0%)1 of 4 (25.0%)",
+    ):
+        assert row in reader.text
+    assert "Process ended" not in reader.text
+
+
+def test_results_without_first_failures_have_no_table_of_them(tmp_path: Path) -> None:
+    assert "First failing tests" not in read(render(tmp_path, evaluations=changed_pair("x", "y"))).text
+
+
 def test_without_the_script_the_filters_are_hidden_and_all_tasks_are_listed(tmp_path: Path) -> None:
     reader = read(render(tmp_path, evaluations=changed_pair("x", "y")))
     bar = next(attributes for _, attributes in reader.tags if attributes.get("id") == "change-filters")

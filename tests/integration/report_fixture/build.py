@@ -228,13 +228,21 @@ def _write_evaluations(root: Path, draw: random.Random) -> None:
             )
 
 
-def _verdict_on(task: str, *, passes_base: bool, passes_plus: bool) -> dict[str, str]:
+def _verdict_on(task: str, *, passes_base: bool, passes_plus: bool) -> dict[str, Any]:
     """One row of `eval` in a `results.json`; every third solution holds a script."""
     note = f"note = {HOSTILE!r}\n" if int(task.split("/")[1]) % 3 == 0 else ""
+    is_timeout = bool(note) and not passes_base
+    failure = {
+        "kind": "timeout" if is_timeout else "wrong_value", "tests": "plus" if passes_base else "base",
+        "index": int(task.split("/")[1]) % 7, "call": f"common([2, 2, 1], [1, {HOSTILE!r}, 2])",
+        "expected": None if is_timeout else "[1, 2]", "outcome": None if is_timeout else "[1, 2, 2]",
+        "after_earlier": False,
+    }  # fmt: skip
     return {
         "task_id": task, "solution": note + SOLUTIONS[passes_base and passes_plus],
         "base_status": "pass" if passes_base else "timeout" if note else "fail",
         "plus_status": "pass" if passes_plus else "fail",
+        "first_failure": None if passes_base and passes_plus else failure,
     }  # fmt: skip
 
 
