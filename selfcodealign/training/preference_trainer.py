@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from trl.trainer.dpo_trainer import DPOTrainer
 
+from selfcodealign.progress import progress
 from selfcodealign.training.planned_steps import Batch, PlannedSteps
 from selfcodealign.training.rewards import PairSums
 from selfcodealign.training.rows import IGNORED, PreferenceRow
@@ -121,11 +122,13 @@ class PreferenceTrainer(PlannedSteps, DPOTrainer):
         was_training = model.training
         model.eval()
         chosen, rejected = [0.0] * len(rows), [0.0] * len(rows)
-        with torch.no_grad(), torch.autocast(self.args.device.type, torch.bfloat16, enabled=casts):
+        autocast = torch.autocast(self.args.device.type, torch.bfloat16, enabled=casts)
+        with torch.no_grad(), autocast, progress("pairs under the base model", len(rows)) as shown:
             for group, batch in self.grouped_micro_batches(list(rows)):
                 log_probs = self._answer_log_probs(model, self._prepare_inputs(batch)).tolist()
                 for index, one, other in zip(group, log_probs[: len(group)], log_probs[len(group) :], strict=True):
                     chosen[index], rejected[index] = one, other
+                shown.advance(len(group))
         model.train(was_training)
         return {"ref_chosen_logps": chosen, "ref_rejected_logps": rejected}
 
