@@ -4,7 +4,7 @@ import importlib.metadata
 import itertools
 import platform
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 from selfcodealign.journal import Journal, journal_key
 from selfcodealign.parallel import ALONE, ordered_map
@@ -31,7 +31,10 @@ class TypeCheck:
         self._checker = checker
         self._journal = journal
         self._workers = workers
-        self._environment = _environment()
+
+    @cached_property
+    def _environment(self) -> str:
+        return _environment()
 
     def __call__(self, programs: Sequence[str]) -> Iterator[str | None]:
         """The first type error of each program, or None; in the order of the programs.
