@@ -21,13 +21,14 @@ from faults import syscalls
 from faults.__main__ import UNAVAILABLE
 from faults.disk import Disk
 from faults.syscalls import HAPPENS, KILL, Call
-from faults.tree import read_tree
+from faults.tree import read_tree, write_tree
 from hypothesis import given
 from hypothesis import strategies as st
 
 from selfcodealign.errors import InputError
 from selfcodealign.files import replaced_folder, write_text
 from selfcodealign.journal import open_journal
+from selfcodealign.journal_upkeep import prune_journal
 from selfcodealign.locking import only_process
 
 REPOSITORY = Path(__file__).parents[2]
@@ -297,4 +298,31 @@ def test_a_lock_is_held_though_there_is_no_space_for_its_note(stopped, tmp_path:
             pass
 
     ended = stopped(lock, lambda call: errno.ENOSPC if call.kind == "write" and "lock" in call.paths[0] else HAPPENS)
+    assert ended.status == 0, ended.output
+
+
+@pytest.mark.parametrize("verdict", [KILL, errno.ENOSPC], ids=["kill", "full-disk"])
+def test_pruning_a_journal_is_done_or_not_done(stopped, tmp_path: Path, verdict: int) -> None:
+    path = tmp_path / "journal" / "answers.sqlite"
+    with open_journal(path) as journal:
+        journal.put("kept", {"text": "x"}, model="new")
+        journal.put("gone", {"text": "x"}, model="old")
+    tree = read_tree(path.parent)
+    number = num_calls = 0
+    while number <= num_calls:  # the last run is undisturbed
+        number += 1
+        num_calls = 0
+
+        def decide(call: Call, first: int = number) -> int:
+            nonlocal num_calls
+            num_calls += 1
+            return verdict if num_calls >= first and call.kind != "unlink" else HAPPENS
+
+        write_tree(path.parent, tree)
+        ended = stopped(lambda: prune_journal(path, keep_models={"new"}) and None, decide)
+        with open_journal(path) as journal:
+            found = journal.present(["kept", "gone"])
+        assert found in ({"kept", "gone"}, {"kept"})
+        assert "may be deleted" not in ended.output
+    assert found == {"kept"}
     assert ended.status == 0, ended.output
