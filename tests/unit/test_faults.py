@@ -25,11 +25,13 @@ from faults.tree import read_tree, write_tree
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selfcodealign.dropped_rows import dropped_rows
 from selfcodealign.errors import InputError
 from selfcodealign.files import replaced_folder, write_text
 from selfcodealign.journal import open_journal
 from selfcodealign.journal_upkeep import prune_journal
 from selfcodealign.locking import only_process
+from selfcodealign.records import Dropped
 
 REPOSITORY = Path(__file__).parents[2]
 EVERY = os.environ.get("FAULTS_EVERY", "8")
@@ -299,6 +301,24 @@ def test_a_lock_is_held_though_there_is_no_space_for_its_note(stopped, tmp_path:
 
     ended = stopped(lock, lambda call: errno.ENOSPC if call.kind == "write" and "lock" in call.paths[0] else HAPPENS)
     assert ended.status == 0, ended.output
+
+
+def test_parts_that_cannot_be_removed_do_not_become_output(stopped, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def write() -> None:
+        with replaced_folder(out) as folder, dropped_rows(folder / "dropped.parquet", ["why"]) as drop:
+            drop(Dropped(id="1", parent_id="", reason="why", detail="", text=""))
+
+    def decide(call: Call) -> int:
+        return errno.EIO if call.kind == "unlink" and call.paths[0].endswith(".dropped.parquet.parts") else HAPPENS
+
+    ended = stopped(write, decide)
+    assert ended.status == 1
+    assert "dropped.parquet: Input/output error; check the disk" in ended.output
+    assert not out.exists()
+    assert stopped(write, lambda call: HAPPENS).status == 0
+    assert {path.name for path in out.iterdir()} == {"dropped.parquet"}
 
 
 @pytest.mark.parametrize("verdict", [KILL, errno.ENOSPC], ids=["kill", "full-disk"])
