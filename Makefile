@@ -18,7 +18,7 @@ REPORT := data/write_report/report.html
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sandbox repro test test-unit test-tools bench bench-sandbox bench-generation bench-journal bench-curation bench-training lint types format hooks doctor stop clean clean-all
+.PHONY: help setup sandbox repro test test-unit test-faults test-tools bench bench-sandbox bench-generation bench-journal bench-curation bench-training lint types format hooks doctor stop clean clean-all
 .NOTPARALLEL:
 
 help: ## Show this list
@@ -42,6 +42,9 @@ test: lint types sandbox test-tools ## Lint, types and all tests, with the real 
 
 test-unit: setup ## Tests that need neither engine nor sandbox (seconds)
 	@$(IN_VENV) python -m pytest -n auto tests/unit $(ARGS)
+
+test-faults: setup ## A fault at each file system call of a small pipeline (some minutes; docs/reruns.md)
+	@$(IN_VENV) PYTHONPATH=tests OPENBLAS_NUM_THREADS=1 python -m faults $(ARGS)
 
 test-tools:
 	@setup/command.sh "the report's browser test" chromium chromium chromedriver chromium-driver

@@ -67,5 +67,7 @@ def dropped_rows(path: Path, reasons: Iterable[str]) -> Iterator[Callable[[Dropp
                 stack.close()
         written = (folder / name for name in names if name in parts)
         write_rows(path, itertools.chain.from_iterable(scan_rows(part, Dropped) for part in written), Dropped)
+        with writing(path):
+            shutil.rmtree(folder)  # an error is not ignored: what stays would be part of the output
     finally:
         shutil.rmtree(folder, ignore_errors=True)

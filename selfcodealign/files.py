@@ -1,10 +1,15 @@
-"""Files and folders that are there whole or not at all, also after a power cut.
+"""Files and folders that are there whole or not at all, also after a kill, a full disk or a power cut.
 
-They are written under a temporary name, brought to the disk, and then renamed.
+They are written under a temporary name, brought to the disk, and then renamed. What killed runs leave under temporary
+names is removed by the next run that writes the same file or folder.
 """
 
+import ctypes
 import errno
+import fcntl
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +20,19 @@ from selfcodealign.errors import InputError
 FILE_MODE = 0o644
 # Some network file systems cannot sync folders.
 NOT_SYNCED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+# After `sudo make`, say, files may be root's.
+WRITABLE_HINT = "`selfcodealign doctor` says which files cannot be written, and how to fix that"
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+
+
+def remedy(error: OSError) -> str:
+    """What to do about a file that cannot be written, for the end of an error message."""
+    if error.errno in NO_SPACE:
+        return "free some space and run again"
+    if error.errno == errno.EIO:
+        return "check the disk (`dmesg` has the details) and run again"
+    return WRITABLE_HINT
 
 
 @contextmanager
@@ -30,9 +48,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; free some space or mend the folder"
-        ) from error
+        raise InputError(f"cannot write {path}: {error.strerror or error}; {remedy(error)}") from error
 
 
 def to_disk(path: Path) -> None:
@@ -51,6 +67,21 @@ def to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, with its parents, that is still there after a power cut. It may be there already.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)  # another process may make it at the same time
+        to_disk(folder.parent)
+
+
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends; after an error `path` is as it was.
@@ -61,17 +92,42 @@ def replaced(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the file cannot be written (no space, no permission).
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield temporary
-            to_disk(temporary)
-            os.replace(temporary, path)
+            make_folder(path.parent)
+            _remove_abandoned(path)
+            with _locked(temporary):
+                yield temporary
+                to_disk(temporary)
+                os.replace(temporary, path)
             to_disk(path.parent)
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def _locked(temporary: Path) -> Iterator[None]:
+    """Make a file and hold a lock on it, which tells other processes that it is not abandoned."""
+    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        with suppress(OSError):  # some file systems have no locks: nobody can lock it, so nobody removes it
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what killed processes left of a file: temporary files of it that nobody holds a lock on."""
+    is_temporary = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]+\.tmp").fullmatch
+    with os.scandir(path.parent) as entries:
+        found = [entry.path for entry in entries if is_temporary(entry.name)]
+    for temporary in found:
+        with suppress(OSError), open(temporary, "r+b") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(temporary)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -86,7 +142,11 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def replaced_folder(destination: Path) -> Iterator[Path]:
-    """Write a folder under a temporary name beside its place, and rename it there when the block ends well.
+    """Write a folder under a temporary name beside its place, and put it there when the block ends well.
+
+    At each moment the destination is the earlier folder or the new one: the two change places in one step. On file
+    systems that cannot do that (NFS, for instance) there is a moment between two renames at which there is neither; a
+    run that is killed just then leaves the earlier folder as `.<name>.old`, and the next run puts it back.
 
     An error leaves the earlier folder as it was. What a killed run left behind is removed first.
 
@@ -103,20 +163,68 @@ def replaced_folder(destination: Path) -> Iterator[Path]:
     old = destination.with_name(f".{destination.name}.old")
     try:
         with writing(destination):
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
+            make_folder(destination.parent)
+            _put_back(old, destination)
+            _remove(temporary)
+            temporary.mkdir()
             yield temporary
             for path in temporary.rglob("*"):
                 if path.is_file():
                     path.chmod(FILE_MODE)  # safetensors files are born readable by their owner alone
                 to_disk(path)
             to_disk(temporary)
-            # rename(2) replaces no folder that has files: the old one steps aside, and goes when the new one is there
-            shutil.rmtree(old, ignore_errors=True)
-            if destination.exists():
-                os.replace(destination, old)
-            os.replace(temporary, destination)
+            _put_in_place(temporary, destination, old)
             to_disk(destination.parent)
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)  # after an exchange the earlier folder
+
+
+def _put_in_place(temporary: Path, destination: Path, old: Path) -> None:
+    """Rename a folder to its destination, where there may be an earlier one with files."""
+    if not os.path.lexists(destination):
+        os.replace(temporary, destination)
+    elif not _exchange(temporary, destination):
+        os.replace(destination, old)
+        to_disk(destination.parent)  # the earlier folder has a name whatever becomes of the next rename
+        try:
+            os.replace(temporary, destination)
+        except OSError:
+            _put_back(old, destination)
+            raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two paths change places in one step. False: the system or the file system cannot.
+
+    Raises:
+        OSError: it can, and it failed.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0:
+        return True
+    error = ctypes.get_errno()
+    if error in NOT_SYNCED:
+        return False
+    raise OSError(error, os.strerror(error), str(other))
+
+
+def _put_back(old: Path, destination: Path) -> None:
+    """Undo the first of two renames where the second is missing; remove the earlier folder where it is not."""
+    if not os.path.lexists(old):
+        return
+    if os.path.lexists(destination):
+        _remove(old)
+    else:
+        os.replace(old, destination)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, or what has its name, as far as that is possible."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

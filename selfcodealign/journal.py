@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from selfcodealign.errors import InputError
-from selfcodealign.files import to_disk
-from selfcodealign.locking import WRITABLE_HINT, only_process
+from selfcodealign.files import make_folder, remedy, to_disk
+from selfcodealign.locking import only_process
 from selfcodealign.records import row_id
 
 LOOKUP_CHUNK = 900
@@ -28,6 +28,25 @@ CACHE_KIB = 64 * 1024
 SYNC_INTERVAL_S = 1.0
 # The keys once more, without the values between them: to see whether a key is there takes a quarter of the time.
 KEY_INDEX = "entries_key"
+# SQLite's codes for what is not the journal's fault. A code has its details in the bits above the first eight.
+PRIMARY_CODE = 0xFF
+OUTSIDE_CAUSES = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+DISK_HINT = "check that the disk has space, works (`dmesg` has the details) and can be written, and run again"
 # Columns that came after the first version, with what older rows get. `created` is the time of the change itself.
 # An older version leaves out those that it does not know, so that it can go on writing to a newer journal.
 LATER_COLUMNS = {
@@ -98,7 +117,7 @@ class Journal:
                 query = f"SELECT {columns} FROM entries {how} WHERE key IN ({marks})"  # noqa: S608 - names and question marks
                 yield from self._connection.execute(query, chunk).fetchall()
         except sqlite3.Error as error:
-            raise self.damage(str(error)) from error
+            raise failure(self._path, error) from error
 
     def put(
         self,
@@ -133,29 +152,27 @@ class Journal:
                 done = self._connection.execute(
                     f"{insert} INTO entries (key, value, kind, model, created, took_ns) VALUES (?, ?, ?, ?, ?, ?)", row
                 )
-            self._sync()
-            return done.rowcount == 1
-        except (sqlite3.OperationalError, OSError) as error:
-            raise InputError(
-                f"cannot write the journal {self._path}: {error}; free some space and run again"
-            ) from error
         except sqlite3.Error as error:
-            raise self.damage(str(error)) from error
+            raise failure(self._path, error) from error
+        now = time.monotonic()
+        if now - self._synced_at >= SYNC_INTERVAL_S:
+            self.sync()
+            self._synced_at = now
+        return done.rowcount == 1
 
-    def _sync(self) -> None:
-        """Bring all commits to the disk, unless that was done within the last second.
+    def sync(self) -> None:
+        """Bring all commits to the disk.
 
         Raises:
-            OSError: the disk reports an error.
+            InputError: the disk reports an error.
         """
-        now = time.monotonic()
-        if now - self._synced_at < SYNC_INTERVAL_S:
-            return
-        with suppress(FileNotFoundError):  # where SQLite keeps no log, it syncs each commit itself
-            to_disk(self._path.with_name(f"{self._path.name}-wal"))
-            if self._synced_at == -math.inf:
-                to_disk(self._path.parent)
-        self._synced_at = now
+        try:
+            with suppress(FileNotFoundError):  # where SQLite keeps no log, it syncs each commit itself
+                to_disk(self._path.with_name(f"{self._path.name}-wal"))
+                if self._synced_at == -math.inf:
+                    to_disk(self._path.parent)
+        except OSError as error:
+            raise unusable(self._path, str(error.strerror), remedy(error)) from error
 
     def damage(self, what: str) -> InputError:
         """The error that says that the journal is damaged, and the way out."""
@@ -171,17 +188,19 @@ def open_journal(path: Path) -> Iterator[Journal]:
     """Open (or make) a journal for this process alone, and close it afterwards.
 
     Raises:
-        InputError: another process has it, the file is not a journal, or it cannot be opened; the message says who has
-            it, or that it may be deleted.
+        InputError: another process has it, the file is not a journal, it cannot be opened, or a disk error at its end
+            may have cost entries; the message says who has it, or what to do.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     except OSError as error:
-        raise InputError(f"cannot open the journal {path}: {error.strerror}; {WRITABLE_HINT}") from error
+        raise unusable(path, str(error.strerror), remedy(error)) from error
     with only_writer(path):
         connection = connect(path)
         try:
-            yield Journal(path, connection)
+            journal = Journal(path, connection)
+            yield journal
+            journal.sync()  # SQLite syncs when it closes, and says nothing if that fails
         finally:
             connection.close()
 
@@ -203,9 +222,13 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     try:
         connection = sqlite3.connect(path, timeout=60.0)
+    except sqlite3.Error as error:
+        raise failure(path, error) from error
+    try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        connection.execute("BEGIN")  # Python begins no transaction for these statements
         connection.execute(
             "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
         )
@@ -216,9 +239,24 @@ def connect(path: Path) -> sqlite3.Connection:
                 connection.execute(f"ALTER TABLE entries ADD COLUMN {name} {declaration}{default}")
         connection.execute(f"CREATE INDEX IF NOT EXISTS {KEY_INDEX} ON entries (key)")
         connection.commit()
-    except (sqlite3.Error, OSError) as error:
-        raise damaged(path, str(error)) from error
+    except sqlite3.Error as error:
+        connection.close()
+        raise failure(path, error) from error
     return connection
+
+
+def failure(path: Path, error: sqlite3.Error) -> InputError:
+    """The error for what SQLite reports of a journal. Only one that is damaged may be deleted."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY_CODE
+    if code not in OUTSIDE_CAUSES:
+        return damaged(path, str(error))
+    is_full = code == sqlite3.SQLITE_FULL
+    return unusable(path, str(error), "free some space and run again" if is_full else DISK_HINT)
+
+
+def unusable(path: Path, what: str, hint: str) -> InputError:
+    """The error for a journal that is whole and cannot be read or written."""
+    return InputError(f"cannot use the journal {path}: {what}; {hint}")
 
 
 def damaged(path: Path, what: str) -> InputError:

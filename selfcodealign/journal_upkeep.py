@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from selfcodealign.errors import InputError
-from selfcodealign.journal import connect, damaged, only_writer
+from selfcodealign.journal import connect, failure, only_writer
 
 SHOWN_MODEL_CHARACTERS = 12
 
@@ -100,7 +100,7 @@ def _existing(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         yield connection
     except sqlite3.Error as error:
-        raise damaged(path, str(error)) from error
+        raise failure(path, error) from error
     finally:
         connection.close()
 

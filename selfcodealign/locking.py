@@ -5,14 +5,12 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from selfcodealign.errors import InputError
-
-# After `sudo make`, say, files may be root's.
-WRITABLE_HINT = "`selfcodealign doctor` says which files cannot be written, and how to fix that"
+from selfcodealign.files import remedy
 
 
 @contextmanager
@@ -34,7 +32,7 @@ def only_process(path: Path, what: str) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise InputError(f"cannot lock {what}: {path}: {error.strerror}; {WRITABLE_HINT}") from error
+        raise InputError(f"cannot lock {what}: {path}: {error.strerror}; {remedy(error)}") from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,13 +50,16 @@ def only_process(path: Path, what: str) -> Iterator[int]:
 def note_holder(descriptor: int, pid: int) -> None:
     """Write into a lock's file which process holds the lock, for the error of others that want it.
 
+    A disk that is full costs the note and not the lock.
+
     Args:
         descriptor: the open file that holds the lock.
         pid: the process, this one or a child that inherited the file.
     """
     since = datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    os.truncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps({"pid": pid, "host": socket.gethostname(), "since": since}).encode(), 0)
+    with suppress(OSError):
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps({"pid": pid, "host": socket.gethostname(), "since": since}).encode(), 0)
 
 
 def _holder(descriptor: int) -> str:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 from selfcodealign.journal import Journal, journal_key
 from selfcodealign.parallel import ALONE, ordered_map
@@ -29,7 +29,10 @@ class TypeCheck:
         self._checker = checker
         self._journal = journal
         self._workers = workers
-        self._environment = TypeEnvironment(checker)
+
+    @cached_property
+    def _environment(self) -> TypeEnvironment:
+        return TypeEnvironment(self._checker)
 
     def __call__(self, programs: Sequence[str]) -> Iterator[str | None]:
         """The first type error of each program, or None; in the order of the programs.
