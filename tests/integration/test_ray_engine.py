@@ -30,7 +30,7 @@ IN_PROCESS = Engine(dtype="float32", max_model_len=512, max_num_seqs=4, kv_cache
 GREEDY = Decoding(temperature=0.0, top_p=1.0, max_new_tokens=24)
 NUM_REQUESTS = 40
 # A replica imports vLLM and loads its model beside another one that goes on answering.
-COMING_BACK_S = 240.0
+COMING_BACK_S = 600.0
 
 
 @pytest.fixture(scope="module")

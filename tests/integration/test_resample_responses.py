@@ -122,7 +122,7 @@ def test_tasks_with_both_outcomes_get_further_judged_responses_and_a_rerun_is_fr
     ("changes", "reason"),
     [
         ({"resample_responses": {"num_samples": 0}}, "resample_responses.num_samples is 0"),
-        ({"validate_responses": {"tests": "own"}}, "validate_responses.tests is not consensus"),
+        ({"validate_responses": {"tests": "own"}}, "validate_responses.tests is own"),
         ({"generate_responses": {"layout": "few_shot"}}, "generate_responses.layout is few_shot"),
     ],
 )

@@ -96,7 +96,7 @@ def test_answers_to_one_task_are_judged_by_the_assertions_that_they_agree_on(fol
     verdicts = read_rows(folder / "data/validate_responses/verdicts.parquet", Verdict)
     assert [verdict.status for verdict in verdicts] == ["passed", "passed", "failed"]
     consensus = read_rows(folder / "data/validate_responses/consensus.parquet", ConsensusTests)
-    assert {row.tests for row in consensus} == {"assert f(2) == 4\nassert f(3) == 6\nassert f(0) == 0"}
+    assert {row.tests for row in consensus} == {"assert f(3) == 6\nassert f(2) == 4\nassert f(0) == 0"}
     metrics = json.loads((folder / "metrics/validate_responses.json").read_text())["consensus"]
     assert (metrics["tasks"], metrics["tasks_with_consensus"], metrics["programs"]) == (1, 1, 3)
 
