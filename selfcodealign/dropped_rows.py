@@ -68,6 +68,6 @@ def dropped_rows(path: Path, reasons: Iterable[str]) -> Iterator[Callable[[Dropp
         written = (folder / name for name in names if name in parts)
         write_rows(path, itertools.chain.from_iterable(scan_rows(part, Dropped) for part in written), Dropped)
         with writing(path):
-            shutil.rmtree(folder)  # an error is not ignored: what stays would be part of the output
+            shutil.rmtree(folder)  # errors must surface: leftover parts would become part of the output
     finally:
         shutil.rmtree(folder, ignore_errors=True)

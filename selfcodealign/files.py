@@ -18,8 +18,8 @@ from pathlib import Path
 from selfcodealign.errors import InputError
 
 FILE_MODE = 0o644
-# Some network file systems cannot sync folders.
-NOT_SYNCED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+# Errors of operations that a file system lacks: some network file systems cannot sync folders or exchange paths.
+UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 # After `sudo make`, say, files may be root's.
 WRITABLE_HINT = "`selfcodealign doctor` says which files cannot be written, and how to fix that"
@@ -27,7 +27,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 def remedy(error: OSError) -> str:
-    """What to do about a file that cannot be written, for the end of an error message."""
+    """Return the fix for a file that cannot be written, for the end of an error message."""
     if error.errno in NO_SPACE:
         return "free some space and run again"
     if error.errno == errno.EIO:
@@ -61,14 +61,14 @@ def to_disk(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in NOT_SYNCED:
+        if error.errno not in UNSUPPORTED:
             raise
     finally:
         os.close(descriptor)
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, with its parents, that is still there after a power cut. It may be there already.
+    """Create a folder and its parents durably, so that they survive a power cut. Existing folders are kept.
 
     Raises:
         OSError: it cannot be made.
@@ -109,10 +109,10 @@ def replaced(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(temporary: Path) -> Iterator[None]:
-    """Make a file and hold a lock on it, which tells other processes that it is not abandoned."""
+    """Create a file and hold a lock on it, which marks it as in use for other processes."""
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        with suppress(OSError):  # some file systems have no locks: nobody can lock it, so nobody removes it
+        with suppress(OSError):  # without locks on this file system, no process can lock the file, so none removes it
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
@@ -120,7 +120,7 @@ def _locked(temporary: Path) -> Iterator[None]:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove what killed processes left of a file: temporary files of it that nobody holds a lock on."""
+    """Remove temporary files of killed processes: those that no process holds a lock on."""
     is_temporary = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]+\.tmp").fullmatch
     with os.scandir(path.parent) as entries:
         found = [entry.path for entry in entries if is_temporary(entry.name)]
@@ -186,7 +186,7 @@ def _put_in_place(temporary: Path, destination: Path, old: Path) -> None:
         os.replace(temporary, destination)
     elif not _exchange(temporary, destination):
         os.replace(destination, old)
-        to_disk(destination.parent)  # the earlier folder has a name whatever becomes of the next rename
+        to_disk(destination.parent)  # the earlier folder must have a durable name before the next rename
         try:
             os.replace(temporary, destination)
         except OSError:
@@ -195,10 +195,10 @@ def _put_in_place(temporary: Path, destination: Path, old: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two paths change places in one step. False: the system or the file system cannot.
+    """Exchange two paths atomically; False if the system or the file system does not support it.
 
     Raises:
-        OSError: it can, and it failed.
+        OSError: the exchange is supported and failed.
     """
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
@@ -206,13 +206,13 @@ def _exchange(one: Path, other: Path) -> bool:
     if rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0:
         return True
     error = ctypes.get_errno()
-    if error in NOT_SYNCED:
+    if error in UNSUPPORTED:
         return False
     raise OSError(error, os.strerror(error), str(other))
 
 
 def _put_back(old: Path, destination: Path) -> None:
-    """Undo the first of two renames where the second is missing; remove the earlier folder where it is not."""
+    """Restore the earlier folder if only the first of two renames happened; otherwise remove it."""
     if not os.path.lexists(old):
         return
     if os.path.lexists(destination):
@@ -222,7 +222,7 @@ def _put_back(old: Path, destination: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a folder, or what has its name, as far as that is possible."""
+    """Remove a folder, or a file of that name, as far as possible."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

@@ -28,7 +28,7 @@ CACHE_KIB = 64 * 1024
 SYNC_INTERVAL_S = 1.0
 # The keys once more, without the values between them: to see whether a key is there takes a quarter of the time.
 KEY_INDEX = "entries_key"
-# SQLite's codes for what is not the journal's fault. A code has its details in the bits above the first eight.
+# SQLite's error codes with causes outside the journal file. The low eight bits hold the primary code.
 PRIMARY_CODE = 0xFF
 OUTSIDE_CAUSES = frozenset(
     {
@@ -200,7 +200,7 @@ def open_journal(path: Path) -> Iterator[Journal]:
         try:
             journal = Journal(path, connection)
             yield journal
-            journal.sync()  # SQLite syncs when it closes, and says nothing if that fails
+            journal.sync()  # SQLite also syncs when it closes, but does not report a failure
         finally:
             connection.close()
 
@@ -228,7 +228,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-        connection.execute("BEGIN")  # Python begins no transaction for these statements
+        connection.execute("BEGIN")  # sqlite3 does not start a transaction for DDL
         connection.execute(
             "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
         )
@@ -246,7 +246,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def failure(path: Path, error: sqlite3.Error) -> InputError:
-    """The error for what SQLite reports of a journal. Only one that is damaged may be deleted."""
+    """Convert an SQLite error. Only the error for a damaged journal advises to delete it."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY_CODE
     if code not in OUTSIDE_CAUSES:
         return damaged(path, str(error))
@@ -255,7 +255,7 @@ def failure(path: Path, error: sqlite3.Error) -> InputError:
 
 
 def unusable(path: Path, what: str, hint: str) -> InputError:
-    """The error for a journal that is whole and cannot be read or written."""
+    """The error for an intact journal that cannot be read or written."""
     return InputError(f"cannot use the journal {path}: {what}; {hint}")
 
 

@@ -50,7 +50,7 @@ def only_process(path: Path, what: str) -> Iterator[int]:
 def note_holder(descriptor: int, pid: int) -> None:
     """Write into a lock's file which process holds the lock, for the error of others that want it.
 
-    A disk that is full costs the note and not the lock.
+    On a full disk the note is lost and the lock is held.
 
     Args:
         descriptor: the open file that holds the lock.

@@ -17,6 +17,7 @@ Dtype = Literal["auto", "bfloat16", "float16", "float32"]
 PromptForm = Literal["auto", "chat", "completion"]
 Criterion = Literal["random", "strongest", "shortest", "agreed"]
 TypeCheckerName = Literal["pyright", "pyrefly", "ty"]
+ShownTest = Literal["random", "hardest"]
 Balance = Literal["category", "difficulty", "kind", "package"]
 ModelName = Literal["base", "aligned"]
 BenchmarkName = Literal["humaneval_plus", "mbpp_plus"]
@@ -179,8 +180,8 @@ class GenerateInstructions(Sampling):
     """C->I: concepts become one task (or S->I: a seed becomes a task directly)."""
 
     source: Literal["concepts", "seeds", "functions"] = Field(
-        description="concepts: S->C->I; seeds: S->I, the ablation; functions: the task is the seed's own function, by"
-        " its signature and docstring, and no model writes it"
+        description="concepts: S->C->I; seeds: S->I, the ablation; functions: the task requests the seed's own"
+        " function, by signature and docstring, without a model"
     )
     num_exemplars: Count = Field(description="few-shot exemplars in a prompt")
     num_exemplar_sets: Count = Field(description="fixed exemplar sets that requests share, for the prefix cache")
@@ -286,7 +287,8 @@ class ValidateResponses(Section):
         default="own",
         description="own: each response is judged by its own tests (the paper); consensus: by the assertions that"
         " several responses to its task pass, where there are at least two; seed: by the calls in the tests of its"
-        " task's responses, with the values that the seed's code gives (needs generate_instructions.source: functions)",
+        " task's responses, with expected values that the seed's code computes (needs generate_instructions.source:"
+        " functions)",
     )
     test_strength: bool = Field(
         default=False, description="measure the tests of passing responses: mutants killed and branches taken"
@@ -353,10 +355,10 @@ class SelectExamples(Section):
         default=0.0,
         description="share of the tasks that show one of the tests their answers were judged by (the paper, C.1)",
     )
-    shown_test: Literal["random", "hardest"] = Field(
+    shown_test: ShownTest = Field(
         default="random",
-        description="which one: random: drawn by id; hardest: the one that most answers to the task fail (needs"
-        " validate_responses.tests: consensus or seed)",
+        description="which test is shown: random: drawn by id; hardest: the one that most answers to the task fail"
+        " (needs validate_responses.tests: consensus or seed)",
     )
     shipped_pairs: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = Field(
         default=None,

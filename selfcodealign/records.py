@@ -98,7 +98,7 @@ def optional_column(description: str, **default: Any) -> Any:
 class Seed:
     """One function of permissively licensed code, the root of every lineage."""
 
-    id: str = column("content-derived id (package, file, code), the same in each version with this code")
+    id: str = column("content-derived id (package, file, code); versions with the same code share it")
     source: str = column("kind of source: python_package, standard_library, folder, file or hub")
     package: str = column("package, repository or dataset that the function comes from")
     version: str = column("version of the package, commit of the repository, or revision of the dataset")
@@ -199,16 +199,17 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsensusTests:
-    """The tests that a response is judged by instead of its own: assertions that several of its task pass.
+    """The tests that a response is judged by instead of its own, shared by the responses to its task.
 
-    Or, with `validate_responses.tests` seed, assertions with the values that the seed's code gives.
+    These are assertions that several of the responses pass, or, with `validate_responses.tests` seed, assertions with
+    values that the seed's code computes.
     """
 
     id: str = column("id of the response")
     tests: str = column("the agreed assertions, each with its set-up")
     program: str = column("the response's code with these tests: what runs in the sandbox")
     num_pooled: int = column("different assertions, or calls, of the task's responses that were tried")
-    num_agreed: int = column("those that enough responses pass, or that have a plain value")
+    num_agreed: int = column("those that enough responses pass, or whose value is a literal")
 
 
 def with_consensus(responses: Iterable[Response], consensus: Mapping[str, ConsensusTests]) -> list[Response]:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +18,7 @@ from selfcodealign.evaluation import (
 )
 from selfcodealign.evaluation.command import JOURNAL, BenchmarkChoice
 from selfcodealign.files import replaced_folder, write_text
-from selfcodealign.generation import Usage, generate_answers, load_prompt_format
+from selfcodealign.generation import Usage, load_prompt_format, make_ask
 from selfcodealign.models import read_card
 from selfcodealign.params import load_params
 from selfcodealign.sandbox import prepare_sandbox, sandbox_settings
@@ -70,13 +69,9 @@ def main(
             num_samples=settings.num_samples,
             temperature=settings.temperature,
             seed=params.seed,
-            ask=partial(
-                generate_answers,
-                model_folder=weights,
-                # No server has the fine-tuned model, and both models are to be judged by the same engine.
-                engine=params.engine.from_folder(),
-                journal_path=cache_folder() / "answers.sqlite",
-                what=f"solutions of {model} for {benchmark.value}",
+            # No server has the fine-tuned model, and both models are to be judged by the same engine.
+            ask=make_ask(
+                weights, params.engine.from_folder(), cache_folder(), f"solutions of {model} for {benchmark.value}"
             ),
         )
         result = evaluate_samples(

@@ -1,13 +1,12 @@
 """S->C: the model names the programming concepts of each seed."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from selfcodealign.files import replaced_folder
-from selfcodealign.generation import generate_answers, load_prompt_format, make_concepts
+from selfcodealign.generation import load_prompt_format, make_ask, make_concepts
 from selfcodealign.models import read_card
 from selfcodealign.params import load_params
 from selfcodealign.records import Concepts, Seed, read_rows
@@ -29,7 +28,7 @@ def main(
 
     One answer a seed, with few-shot exemplars from a small number of fixed sets. Finished answers are journalled: a
     rerun asks only for what is missing. Answers without the asked form are counted by reason and kept beside the rows.
-    With `generate_instructions.source: functions` no task is made of concepts, and none are asked for.
+    With `generate_instructions.source: functions` tasks are not made from concepts, so nothing is generated.
     """
     params = load_params(params_path)
     with stage_run(NAME, metrics) as run:
@@ -40,13 +39,7 @@ def main(
             params.generate_concepts,
             seed=params.seed,
             prompt_format=load_prompt_format(model, read_card(model).prompt_form),
-            ask=partial(
-                generate_answers,
-                model_folder=model,
-                engine=params.engine,
-                journal_path=cache_folder() / "answers.sqlite",
-                what="concepts",
-            ),
+            ask=make_ask(model, params.engine, cache_folder(), "concepts"),
         )
         with replaced_folder(out) as folder:
             write_step(run, folder / "concepts.parquet", result.rows, Concepts, result.dropped)

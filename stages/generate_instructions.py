@@ -1,6 +1,5 @@
 """C->I: the model writes one coding task for each concepts row (S->I: for each seed)."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +10,8 @@ from selfcodealign.generation import (
     StepResult,
     TaskSource,
     function_tasks,
-    generate_answers,
     load_prompt_format,
+    make_ask,
     make_instructions,
 )
 from selfcodealign.models import read_card
@@ -38,7 +37,7 @@ def main(
     """C->I: ask the model for one coding task a concepts row, of a drawn category and difficulty.
 
     With `generate_instructions.source: seeds` the task is made from the seed directly: the paper's ablation S->I. With
-    `functions` it is the seed's own function, by its signature and docstring, and no model is asked.
+    `functions` the task requests the seed's own function, by signature and docstring, and no model is used.
     """
     params = load_params(params_path)
     with stage_run(NAME, metrics) as run:
@@ -67,13 +66,7 @@ def _ask(params: Params, concepts_path: Path, seeds_path: Path, model: Path) -> 
         params.generate_instructions,
         seed=params.seed,
         prompt_format=load_prompt_format(model, read_card(model).prompt_form),
-        ask=partial(
-            generate_answers,
-            model_folder=model,
-            engine=params.engine,
-            journal_path=cache_folder() / "answers.sqlite",
-            what="instructions",
-        ),
+        ask=make_ask(model, params.engine, cache_folder(), "instructions"),
     )
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from selfcodealign.files import replaced_folder
-from selfcodealign.generation import generate_answers, load_prompt_format, make_responses
+from selfcodealign.generation import load_prompt_format, make_ask, make_responses
 from selfcodealign.journal import open_journal
 from selfcodealign.models import read_card
 from selfcodealign.params import Params, load_params
@@ -45,13 +44,7 @@ def main(
             params.generate_responses,
             seed=params.seed,
             prompt_format=load_prompt_format(model, read_card(model).prompt_form),
-            ask=partial(
-                generate_answers,
-                model_folder=model,
-                engine=params.engine,
-                journal_path=cache_folder() / "answers.sqlite",
-                what="responses",
-            ),
+            ask=make_ask(model, params.engine, cache_folder(), "responses"),
             judge=judge,
         )
         with replaced_folder(out) as folder:

@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from selfcodealign.curation import ChosenTasks, choose_tasks
 from selfcodealign.files import replaced_folder
-from selfcodealign.generation import StepResult, generate_answers, load_prompt_format, resample_responses
+from selfcodealign.generation import StepResult, load_prompt_format, make_ask, resample_responses
 from selfcodealign.journal import open_journal
 from selfcodealign.models import read_card
 from selfcodealign.params import Params, load_params
@@ -122,13 +121,7 @@ def _sample(params: Params, found: ChosenTasks, model: Path) -> StepResult[Respo
         is_opened=params.generate_responses.layout == "code_block",
         seed=params.seed,
         prompt_format=load_prompt_format(model, read_card(model).prompt_form),
-        ask=partial(
-            generate_answers,
-            model_folder=model,
-            engine=params.engine,
-            journal_path=cache_folder() / "answers.sqlite",
-            what="further responses",
-        ),
+        ask=make_ask(model, params.engine, cache_folder(), "further responses"),
     )
 
 

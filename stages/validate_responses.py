@@ -74,8 +74,8 @@ def main(
     sandbox itself could not judge, after retries, are dropped with the reason `sandbox_error`.
 
     With `validate_responses.tests` = consensus, the responses to a task are judged by the assertions that several of
-    them pass, whichever response wrote them. With `seed` they are judged by the calls that their tests have, with the
-    values that the code of the task's seed gives. `consensus.parquet` has these tests.
+    them pass, whichever response wrote them. With `seed` they are judged by the calls in their tests, with expected
+    values that the code of the task's seed computes. `consensus.parquet` has these tests.
 
     With `validate_responses.test_strength`, mutants of each passing response are run with its tests, to see how many
     the tests notice, and so is the response with markers in its branches, to see how many the tests take. With

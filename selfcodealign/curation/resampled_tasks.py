@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from selfcodealign.curation.shown_tests import ShownTest, with_shown_test
+from selfcodealign.curation.shown_tests import with_shown_test
 from selfcodealign.generation import ResampledTask
+from selfcodealign.params import ShownTest
 from selfcodealign.program_text import defined_names, used_names
 from selfcodealign.records import ConsensusTests, Instruction, Response, Verdict
 

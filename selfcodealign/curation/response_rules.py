@@ -6,9 +6,8 @@ from enum import StrEnum
 from typing import Literal
 
 from selfcodealign.curation.normalised_code import parse_python
-from selfcodealign.curation.shown_tests import ShownTest
 from selfcodealign.curation.syntax_rules import has_live_assertion, is_code_tested, placeholder
-from selfcodealign.params import Balance, Criterion
+from selfcodealign.params import Balance, Criterion, ShownTest
 from selfcodealign.records import Response, Strength, Verdict
 
 

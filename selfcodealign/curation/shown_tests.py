@@ -4,17 +4,15 @@ Source: SelfCodeAlign, appendix C.1, which puts the tests of a response into its
 """
 
 import ast
-from typing import Literal
 
 from selfcodealign.curation.normalised_code import parse_python
+from selfcodealign.params import ShownTest
 from selfcodealign.records import derived_seed
 
 # A longer assertion is mostly data.
 MAX_CHARACTERS = 160
 # Draws are 31-bit numbers.
 DRAWS = 2**31
-
-ShownTest = Literal["random", "hardest"]
 
 
 def with_shown_test(
@@ -28,8 +26,8 @@ def with_shown_test(
         task: id of the task. The draws depend on it, so all pairs of a task have the same text.
         share: the share of tasks that show a test, from 0 to 1.
         seed: the run's seed.
-        choice: `random` draws the assertion; `hardest` takes the first one, which of consensus tests is the one that
-            most answers to the task fail.
+        choice: `random` draws the assertion; `hardest` takes the first one. Shared tests are sorted so that this is
+            the one that most answers to the task fail.
 
     Returns:
         The task. It is unchanged if it was not drawn, or if no assertion is self-contained: a single line of at most

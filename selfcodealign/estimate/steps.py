@@ -14,11 +14,12 @@ from selfcodealign.errors import InputError
 from selfcodealign.estimate.measured import Measured, Rates, measure, read_metrics
 from selfcodealign.generation import num_replicas
 from selfcodealign.params import GenerateResponses, Params, Sampling
-from selfcodealign.sandbox import MAX_ASSERTIONS
 
 BENCHMARK_TASKS = {"humaneval_plus": 164, "mbpp_plus": 378}
 # An answer without tests is taken up again once.
 MOST_REQUESTS = {"generate_responses": 2}
+# Programs per response, at most, that find the tests: one survey; or two per task with the code of its seed.
+MOST_PROGRAMS_FOR_TESTS = {"consensus": 1, "seed": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +205,12 @@ class _Run:
         return Measured(1.0, requests, prompt_tokens, 0.0, requests * max_new_tokens, 0.0, 0.0)
 
     def validation(self, programs: int, samples: int) -> StepEstimate:
-        """The programs of all responses, those of the consensus included; its rows are the responses that pass."""
+        """The programs of all responses and those that find their tests; its rows are the responses that pass."""
         passed = programs if self.pass_rate is None else round(samples * self.pass_rate)
-        if self._params.validate_responses.tests == "consensus":
+        if self._params.validate_responses.is_shared:
             tried, rows_in = self._validated.get("consensus", {}).get("programs", 0), self._validated.get("rows_in", 0)
-            programs = round(programs * (1 + (tried / rows_in if rows_in else MAX_ASSERTIONS)))
+            most = MOST_PROGRAMS_FOR_TESTS[self._params.validate_responses.tests]
+            programs = round(programs * (1 + (tried / rows_in if rows_in else most)))
         if self._params.generate_responses.stop_after is not None:
             # The sandbox has run them while the model generated.
             return StepEstimate("validate_responses", programs, 0, 0, passed, 0.0, self.pass_rate is not None)

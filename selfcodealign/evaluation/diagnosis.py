@@ -1,10 +1,10 @@
 """The first failing test of a sample, observed in one more run. Inside the sandbox, after the statuses are known.
 
-EvalPlus reports which input fails, but not the value or the exception. So the program runs once more, on that input
-alone, in its own process, through EvalPlus's `unsafe_execute`: with the same guard, time limit and comparison. EvalPlus
-gets a wrapper instead of the program; the wrapper runs the program and records what the call returns or raises.
+EvalPlus reports which input fails, but not the returned value or the exception. The program therefore runs once more
+on that input alone, in its own process, through EvalPlus's `unsafe_execute` with the same guard, limit and comparison.
+EvalPlus receives a wrapper that runs the program and records what the call returns or raises.
 
-The program may be hostile and can overwrite the record. Only text is taken from there, never a status.
+A hostile program can overwrite the record, so the record supplies text for readers and never a status.
 """
 
 import mmap
@@ -41,7 +41,7 @@ class FailedTests:
         dataset: `humaneval` or `mbpp`, EvalPlus's names.
         solution: the program.
         entry_point: the function that is called.
-        called: the function as the call is written; None: `entry_point` with its arguments.
+        called: text of the call; None: `entry_point` with its arguments.
         tests: `base` or `plus`.
         index: position of the first input that fails.
         timed_out: whether EvalPlus's status is `timeout`.
@@ -124,7 +124,7 @@ def first_failure(failed: FailedTests) -> FirstFailure:
     if failed.index < len(failed.inputs):
         for first in dict.fromkeys((failed.index, 0)):
             seen = observe(failed, first)
-            # Many tests together may exceed the time of one, which is no evidence against the program.
+            # Repeating several tests can exceed the time limit of one. That alone does not make the program wrong.
             is_cut_short = first != failed.index and seen.exit_code is None
             if not seen.has_passed and not is_cut_short:
                 return explained(failed, first, seen)
@@ -134,7 +134,7 @@ def first_failure(failed: FailedTests) -> FirstFailure:
         else:
             kind, outcome = FailureKind.UNREPEATED, None
         return FirstFailure(kind=kind, tests=failed.tests, index=failed.index, call=call, outcome=outcome)
-    # All inputs were counted as passed, and still the program failed: it has changed the counts, or never ended.
+    # EvalPlus counted all inputs as passed, and the program still failed: it changed the counts or never ended.
     return FirstFailure(kind=FailureKind.UNREPEATED, tests=failed.tests)
 
 

@@ -1,4 +1,4 @@
-"""Texts of the values and exceptions of a program under test, which may define their `repr` and `str` itself.
+"""Text forms of values and exceptions of a program under test, which may define its own `repr` and `str`.
 
 Runs inside the sandbox.
 """
@@ -13,7 +13,7 @@ ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def value_text(value: Any) -> str:
-    """The `repr` of a value, the same in each run: sets are sorted, and addresses are left out."""
+    """Return the `repr` of a value in a form that does not vary between runs: sorted sets, no memory addresses."""
     try:
         if type(value) in {set, frozenset} and value:
             items = "{" + ", ".join(sorted(map(repr, value))) + "}"
@@ -26,7 +26,7 @@ def value_text(value: Any) -> str:
 
 
 def exception_text(error: BaseException, solution: str) -> str:
-    """Type and message of an exception; the line that raised it where there is no message."""
+    """Return the type and message of an exception, or the line that raised it if there is no message."""
     try:
         name, message = type(error).__name__, str(error)
         if not message and (line := raising_line(error, solution)):
@@ -37,7 +37,7 @@ def exception_text(error: BaseException, solution: str) -> str:
 
 
 def raising_line(error: BaseException, solution: str) -> str:
-    """The innermost line of the program that an exception passed through; empty if there is none."""
+    """Return the innermost line of the program that an exception passed through, or an empty string."""
     numbers = []
     trace = error.__traceback__
     while trace is not None:

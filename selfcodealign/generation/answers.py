@@ -7,7 +7,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 
@@ -92,6 +92,19 @@ def generate_answers(
     """
     with open_answers(model_folder=model_folder, engine=engine, journal_path=journal_path, what=what) as session:
         return session.answer(requests, decoding, follow_up)
+
+
+def make_ask(model_folder: Path, engine: EngineSettings, cache: Path, what: str) -> Callable[..., Generation]:
+    """Return `generate_answers` for one model, with the answer journal in a cache folder: the `ask` of a step.
+
+    Args:
+        model_folder: the model's files.
+        engine: the `engine` section of the params.
+        cache: folder of the journals.
+        what: name of the answers in the progress bar.
+    """
+    journal_path = cache / "answers.sqlite"
+    return partial(generate_answers, model_folder=model_folder, engine=engine, journal_path=journal_path, what=what)
 
 
 @contextmanager

@@ -143,7 +143,7 @@ END_VERSIONS: Mapping[EndCheck, int] = {
 }
 """The version of each end check, which is part of the keys of the answers that the check cuts.
 
-A check that ends answers elsewhere than before needs the next number; tests/unit/test_early_ends.py notices.
+Increase the number when a check cuts answers at another place; tests/unit/test_early_ends.py detects that.
 """
 
 

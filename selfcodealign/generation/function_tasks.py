@@ -1,23 +1,22 @@
-"""Tasks that ask for a seed's own function, by its signature and docstring; no model is asked.
+"""Tasks that request the function of a seed, made from its signature and docstring without a model.
 
-What such a task means is known: the seed's code computes the expected values of its tests (`sandbox/seed_tests.py`).
+The seed is a reference solution: its code computes the expected values of the tests (`sandbox/seed_tests.py`).
 """
 
 import ast
 from collections.abc import Iterable
 
-from selfcodealign.generation.steps import StepResult
+from selfcodealign.generation.steps import LANGUAGE, StepResult
 from selfcodealign.program_text import statements_of
 from selfcodealign.records import Dropped, Instruction, Seed, row_id
 
-LANGUAGE = "Python"
 CATEGORY = "function"
-# Nobody draws or measures how hard a seed's function is.
+# The difficulty of a seed's function is neither drawn nor measured.
 DIFFICULTY = "unrated"
 
 
 def function_tasks(seeds: Iterable[Seed]) -> StepResult[Instruction]:
-    """One task for each seed: its signature and its docstring.
+    """Make one task per seed from its signature and docstring.
 
     Args:
         seeds: the seeds; each has a docstring (`filter_seeds.docstring`).
@@ -53,7 +52,7 @@ def function_tasks(seeds: Iterable[Seed]) -> StepResult[Instruction]:
 
 
 def signature(code: str) -> str | None:
-    """The signature of the function that a seed's code ends with, such as `clamp(x: float, low=0.0) -> float`.
+    """Return the signature of the function at the end of a seed's code, such as `clamp(x: float, low=0.0) -> float`.
 
     Args:
         code: imports, then one function.

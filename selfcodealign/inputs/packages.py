@@ -2,9 +2,10 @@
 
 import hashlib
 import importlib.metadata
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
 
 from selfcodealign.errors import InputError
 from selfcodealign.params import CollectSeeds, Engine, FilterSeeds, ImportModel, Params
@@ -91,7 +92,7 @@ def read_pins(path: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error}); name the constraints file with --constraints") from error
     pins = (line.partition("#")[0].partition(";")[0].strip().partition("==") for line in lines)
-    return {_normalized(name): version.strip() for name, mark, version in pins if mark}
+    return {canonicalize_name(name): version.strip() for name, mark, version in pins if mark}
 
 
 def pinned_versions(names: Iterable[str], pins: Mapping[str, str]) -> dict[str, str]:
@@ -101,7 +102,7 @@ def pinned_versions(names: Iterable[str], pins: Mapping[str, str]) -> dict[str, 
         names: of the packages.
         pins: of `read_pins`.
     """
-    return {name: pins[_normalized(name)] for name in names if _normalized(name) in pins}
+    return {name: pins[canonicalize_name(name)] for name in names if canonicalize_name(name) in pins}
 
 
 def installed_version(name: str) -> str | None:
@@ -111,13 +112,9 @@ def installed_version(name: str) -> str | None:
         name: of the package. `*` stands for all installed ones; they get one digest of all their versions.
     """
     if name == ALL_PACKAGES:
-        found = sorted({f"{_normalized(one.name)}=={one.version}" for one in importlib.metadata.distributions()})
+        found = sorted({f"{canonicalize_name(one.name)}=={one.version}" for one in importlib.metadata.distributions()})
         return f"sha256:{hashlib.sha256(' '.join(found).encode()).hexdigest()}"
     try:
         return importlib.metadata.version(name)
     except (importlib.metadata.PackageNotFoundError, ValueError):
         return None
-
-
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -7,7 +7,7 @@ with open_sandbox(SandboxSettings(limits=Limits(timeout_s=5.0))) as sandbox:
 
 from selfcodealign.sandbox.agreement import measure_agreement
 from selfcodealign.sandbox.configured import sandbox_settings
-from selfcodealign.sandbox.consensus import MAX_ASSERTIONS, measure_consensus
+from selfcodealign.sandbox.consensus import measure_consensus
 from selfcodealign.sandbox.direct import find_runsc, platform_file, root_folders
 from selfcodealign.sandbox.docker import Docker, docker_host
 from selfcodealign.sandbox.harness import harness_isolation, run_harness
@@ -32,7 +32,6 @@ from selfcodealign.sandbox.strength import (
 
 __all__ = [
     "INSTALL_URL",
-    "MAX_ASSERTIONS",
     "REQUIRE_VARIABLE",
     "STATUS_MEANINGS",
     "CodeReward",

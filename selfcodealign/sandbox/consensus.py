@@ -53,6 +53,19 @@ class Assertion:
     names: frozenset[str]
     expected: str
 
+    @property
+    def subject(self) -> str | None:
+        """The compared or tested expression as normalized source; None for other forms of conditions."""
+        match ast.parse(self.text).body[0]:
+            case ast.Assert(test=ast.Compare(left=left, ops=[ast.Eq() | ast.Is()])):
+                return ast.unparse(left)
+            case ast.Assert(test=ast.UnaryOp(op=ast.Not(), operand=ast.Call() as call)):
+                return ast.unparse(call)
+            case ast.Assert(test=ast.Call() as call):
+                return ast.unparse(call)
+            case _:
+                return None
+
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
@@ -209,7 +222,7 @@ def _outcome(passes: Mapping[str, bool]) -> Outcome:
 
 
 def agreed(pool: Sequence[Assertion], outcomes: Mapping[Assertion, Outcome]) -> list[Assertion]:
-    """The assertions that the same responses pass; the one that most of the other responses fail comes first.
+    """Return the assertions that the same responses pass, those that most responses fail first.
 
     Assertions that are agreed one by one can contradict each other: `f(0) == 1` and `f(0) == 2`, two responses each.
     They are therefore added in order of decreasing support, and only if enough responses pass the whole suite so far.
@@ -233,12 +246,17 @@ def agreed(pool: Sequence[Assertion], outcomes: Mapping[Assertion, Outcome]) -> 
     return sorted((assertion for assertion in pool if assertion in joined), key=lambda one: outcomes[one].share)
 
 
-def _tasks(responses: Sequence[Response]) -> dict[str, _Task]:
+def by_task(responses: Sequence[Response]) -> dict[str, list[Response]]:
+    """The responses to each task, by the task's id."""
     groups: dict[str, list[Response]] = {}
     for response in responses:
         groups.setdefault(response.instruction_id, []).append(response)
+    return groups
+
+
+def _tasks(responses: Sequence[Response]) -> dict[str, _Task]:
     tasks = {}
-    for name, group in groups.items():
+    for name, group in by_task(responses).items():
         defined = [defined_names(response.code) for response in group]
         pairs = zip(group, defined, strict=True)
         tasks[name] = _Task(group, defined, pooled([assertions_of(response, names) for response, names in pairs]))
@@ -249,17 +267,28 @@ def _rows(task: _Task, assertions: Sequence[Assertion]) -> list[ConsensusTests]:
     """The consensus tests of each response to a task that can be judged by them."""
     if len(assertions) < MIN_AGREED:
         return []
-    tests = _as_tests(assertions)
     names = frozenset[str]().union(*(assertion.names for assertion in assertions))
+    return judged_by(task.defining(names), _as_tests(assertions), num_pooled=len(task.pool), num_agreed=len(assertions))
+
+
+def judged_by(responses: Sequence[Response], tests: str, *, num_pooled: int, num_agreed: int) -> list[ConsensusTests]:
+    """The shared tests of a task as rows.
+
+    Args:
+        responses: the responses that can be judged by the tests.
+        tests: the tests.
+        num_pooled: number of assertions or calls that were tried.
+        num_agreed: number of those that became tests.
+    """
     return [
         ConsensusTests(
             id=response.id,
             tests=tests,
             program=as_program(response.code, tests),
-            num_pooled=len(task.pool),
-            num_agreed=len(assertions),
+            num_pooled=num_pooled,
+            num_agreed=num_agreed,
         )
-        for response in task.defining(names)
+        for response in responses
     ]
 
 

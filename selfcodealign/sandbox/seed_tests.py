@@ -1,11 +1,11 @@
-"""Seed tests: assertions whose expected values come from the seed's own code, for tasks that ask for its function.
+"""Seed tests: assertions with expected values computed by the seed's code, for tasks that request the seed's function.
 
-A small model writes fitting calls but many wrong expected values. The seed is code that people use, so what it returns
-is what its docstring means. The calls come from the tests of a task's responses, and one run of the seed's code gives
-their values. All responses to a task are then judged by the same tests, and these are right.
+A small model writes suitable calls but many wrong expected values. The calls are therefore taken from the tests of a
+task's responses, and one run of the seed's code computes their values. All responses to a task are judged by the same
+tests.
 
-A seed's code reports its own values, as in a survey. Before they are used, its code passes them in the sandbox as any
-response would: tests that do not notice a broken copy are not used.
+The seed's code reports its own values, as in a survey. The resulting tests are used only if the seed's code passes them
+in the sandbox, under the same rules as a response: tests that do not detect a broken copy are rejected.
 """
 
 import ast
@@ -18,18 +18,25 @@ from dataclasses import dataclass
 from selfcodealign.journal import Journal
 from selfcodealign.program_text import as_program, defined_names, used_names
 from selfcodealign.records import ConsensusTests, Response, Verdict
-from selfcodealign.sandbox.consensus import MAX_ASSERTIONS, MIN_AGREED, MIN_EXPECTED, assertions_of
+from selfcodealign.sandbox.consensus import (
+    MAX_ASSERTIONS,
+    MIN_AGREED,
+    MIN_EXPECTED,
+    assertions_of,
+    by_task,
+    judged_by,
+)
 from selfcodealign.sandbox.journalled import RunCounts, run_journalled
 from selfcodealign.sandbox.pool import Sandbox
 from selfcodealign.sandbox.settings import Program, Status
 
-# A longer value is mostly data. With the call it also stays below what a shown test may have.
+# Longer values are mostly data, and an assertion with one would be too long to show in a task.
 MAX_VALUE_CHARACTERS = 100
-# Values of floating-point arithmetic differ in the last digits between right implementations.
+# Correct implementations may differ in the last digits of a float.
 TOLERANCE = 1e-6
 
-# Each call is evaluated twice: a value that changes (random numbers, the time, state) is no expected value. Values are
-# written immediately, so a call that never ends loses only those after it.
+# Each call is evaluated twice; calls whose value changes (random numbers, time, state) are dropped. Values are flushed
+# immediately, so a call that never returns costs only the calls after it.
 _SCRIPT = """\
 for _probe_number, _probe_call in enumerate({calls!r}):
     try:
@@ -46,24 +53,24 @@ raise AssertionError("all calls are evaluated")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of the function under test that responses wrote tests about.
+    """A call of the function under test, from the tests of the responses to a task.
 
     Attributes:
         text: the call, or an expression around it, as normalized source.
-        expected: how many responses expect which value, as normalized source.
+        expected: number of responses by the value that they expect, as normalized source.
     """
 
     text: str
     expected: Mapping[str, int]
 
     def share_right(self, value: str) -> float:
-        """The share of the responses with this call that expect a value: the lower, the harder the call."""
+        """Return the share of the responses with this call that expect a value. A low share means a hard call."""
         return self.expected.get(value, 0) / sum(self.expected.values())
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A task with the code that computes its expected values."""
+    """A task, its responses, and the seed's code that computes the expected values."""
 
     name: str
     code: str
@@ -75,12 +82,12 @@ class _Task:
         return [call.text for call in self.calls]
 
     def probe(self) -> Program:
-        """The program that evaluates all calls with the seed's code."""
+        """Return the program that evaluates all calls with the seed's code."""
         script = _SCRIPT.format(calls=self._texts, marker=self._marker, limit=MAX_VALUE_CHARACTERS)
         return Program.of_code(self.name, as_program(self.code, script), self.code)
 
     def tests(self, verdict: Verdict) -> str:
-        """The assertions that the values of a probe make, the hardest first; empty if there are too few."""
+        """Return assertions for the values of a probe, hardest first; empty if there are too few."""
         values: dict[int, str] = {}
         for number, shown in re.findall(rf"^{self._marker} (\d+) (.+)$", verdict.stderr, re.MULTILINE):
             if int(number) < len(self.calls) and (value := plain_value(shown)) is not None:
@@ -99,26 +106,26 @@ class _Task:
 
 
 def calls_of(responses: Sequence[Response], names: frozenset[str]) -> list[Call]:
-    """The calls in the tests of the responses to one task, without duplicates, the most frequent ones first.
+    """Return the distinct calls in the tests of the responses to one task, most frequent first.
 
     Args:
         responses: the responses to the task.
-        names: names that the seed's code defines; a call uses at least one of them.
+        names: names that the seed's code defines. Calls that use none of them are left out.
     """
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for response in responses:
         own = assertions_of(response, defined_names(response.code))
         # Repetitions inside one response are not independent and count once.
         for assertion in dict.fromkeys(own):
-            call = None if assertion.setup else _subject(assertion.text)
-            if call is not None and names & used_names(call):
+            call = assertion.subject
+            if call is not None and not assertion.setup and names & used_names(call):
                 found[call][assertion.expected] += 1
     ranked = sorted(found.items(), key=lambda item: -sum(item[1].values()))
     return [Call(text, expected) for text, expected in ranked[:MAX_ASSERTIONS]]
 
 
 def plain_value(shown: str) -> str | None:
-    """A value as normalized source, if its `repr` is a literal that equals itself; None for any other.
+    """Return a value as normalized source if its `repr` is a literal that equals itself, else None.
 
     Args:
         shown: the `repr` of a value.
@@ -132,7 +139,7 @@ def plain_value(shown: str) -> str | None:
 
 
 def as_assertion(call: str, value: str) -> str:
-    """One assertion; a float is compared with a tolerance, None by identity."""
+    """Return an assertion. Floats are compared with a tolerance, None by identity."""
     found = ast.literal_eval(value)
     if isinstance(found, float):
         return f"assert abs({call} - {value}) < {TOLERANCE}"
@@ -148,19 +155,19 @@ def measure_seed_tests(
     journal: Journal,
     on_verdict: Callable[[Verdict], None] | None = None,
 ) -> tuple[list[ConsensusTests], RunCounts]:
-    """Make the tests of each task from the calls in its responses' tests and the values that its seed gives.
+    """Build the tests of each task from the calls in its responses' tests and the values that its seed's code computes.
 
     Args:
         sandbox: where they run.
         responses: all responses.
-        codes: code of the seed of each task, by the task's id.
+        codes: the code of each task's seed, by task id.
         journal: keeps each verdict as it arrives.
         on_verdict: called with each verdict as it is known, for progress.
 
     Returns:
-        The tests of each response whose task has some and whose code defines the names in them, and the counts of what
-        ran. A task has none if fewer than two of its calls have a plain value, if all values are equal, or if its own
-        seed does not pass them.
+        The tests of each response whose code defines the names that they use, and the counts of what ran. A task has
+        no tests if fewer than two of its calls have a literal value, if all values are equal, or if its seed does not
+        pass them.
 
     Raises:
         SandboxError: the sandbox failed as a whole; verdicts that arrived before are in the journal.
@@ -183,41 +190,14 @@ def measure_seed_tests(
 
 
 def _tasks(responses: Sequence[Response], codes: Mapping[str, str]) -> list[_Task]:
-    groups: dict[str, list[Response]] = defaultdict(list)
-    for response in responses:
-        groups[response.instruction_id].append(response)
     return [
         _Task(name, codes[name], group, calls_of(group, frozenset(defined_names(codes[name]))))
-        for name, group in groups.items()
+        for name, group in by_task(responses).items()
         if name in codes
     ]
 
 
 def _rows(task: _Task, tests: str) -> list[ConsensusTests]:
     names = used_names(tests) & defined_names(task.code)
-    return [
-        ConsensusTests(
-            id=response.id,
-            tests=tests,
-            program=as_program(response.code, tests),
-            num_pooled=len(task.calls),
-            num_agreed=len(tests.splitlines()),
-        )
-        for response in task.responses
-        if names <= defined_names(response.code)
-    ]
-
-
-def _subject(assertion: str) -> str | None:
-    """What an assertion is about: the left side of an equality, a bare call, or a negated one."""
-    statement = ast.parse(assertion).body[0]
-    match statement:
-        case ast.Assert(test=ast.Compare(left=left, ops=[ast.Eq() | ast.Is()])):
-            subject: ast.expr = left
-        case ast.Assert(test=ast.UnaryOp(op=ast.Not(), operand=ast.Call() as call)):
-            subject = call
-        case ast.Assert(test=ast.Call() as call):
-            subject = call
-        case _:
-            return None
-    return ast.unparse(subject)
+    judged = [response for response in task.responses if names <= defined_names(response.code)]
+    return judged_by(judged, tests, num_pooled=len(task.calls), num_agreed=len(tests.splitlines()))

@@ -142,7 +142,7 @@ def _seed(
     whole = "\n".join(statements) + "\n\n\n" + code if statements else code
     origin = source.origin
     return Seed(
-        # Neither version nor lines: a seed keeps its id, and its answers, in a release that has the same code.
+        # Without version and lines, so that a release with the same code keeps the id and all its answers.
         id=row_id("seed", origin.package, source.file, whole),
         source=origin.source,
         package=origin.package,

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
+
+from selfcodealign.errors import PrerequisiteError
 from selfcodealign.evaluation import Benchmark, import_benchmarks, load_benchmark
 from selfcodealign.inputs import BenchmarkPlaces
-from selfcodealign.params import BenchmarkName, ImportBenchmarks
+from selfcodealign.params import BenchmarkName, ImportBenchmarks, load_params
 
 ROOT = Path(__file__).parents[2]
 OVERRIDES = {"humaneval": "HUMANEVAL_OVERRIDE_PATH", "mbpp": "MBPP_OVERRIDE_PATH"}
@@ -39,6 +42,19 @@ def imported(name: BenchmarkName, folder: Path, folders: list[str]) -> Benchmark
     )
     import_benchmarks(settings, folder, places, download_timeout_s=20.0)
     return load_benchmark(folder, name)
+
+
+def imported_from_params(name: BenchmarkName, folder: Path) -> Benchmark:
+    """A benchmark from the folders of params.yaml, EvalPlus's cache, or a download."""
+    return imported(name, folder, load_params(ROOT / "params.yaml").import_benchmarks.folders)
+
+
+def mbpp_or_skip(folder: Path) -> Benchmark:
+    """MBPP+, which has no fallback; skips the test if it is not available."""
+    try:
+        return imported_from_params("mbpp_plus", folder)
+    except PrerequisiteError as error:
+        pytest.skip(str(error))
 
 
 def imported_fallback(folder: Path) -> Benchmark:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from evaluation_reference import (
-    ROOT,
     WRONG,
     canonical,
     evalplus_outside,
-    imported,
     imported_fallback,
+    imported_from_params,
+    mbpp_or_skip,
     wrong_solution,
 )
 from typer.testing import CliRunner
@@ -24,7 +24,6 @@ from selfcodealign.evaluation import (
     check_references,
     evaluate_samples,
 )
-from selfcodealign.params import load_params
 from selfcodealign.sandbox import SandboxSettings
 
 pytestmark = pytest.mark.sandbox
@@ -36,19 +35,12 @@ NUM_TASKS = 10
 
 @pytest.fixture(scope="module")
 def humaneval(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
-    folders = load_params(ROOT / "params.yaml").import_benchmarks.folders
-    return imported("humaneval_plus", tmp_path_factory.mktemp("humaneval"), folders)
+    return imported_from_params("humaneval_plus", tmp_path_factory.mktemp("humaneval"))
 
 
 @pytest.fixture(scope="module")
 def mbpp(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
-    from selfcodealign.errors import PrerequisiteError
-
-    folders = load_params(ROOT / "params.yaml").import_benchmarks.folders
-    try:
-        return imported("mbpp_plus", tmp_path_factory.mktemp("mbpp"), folders)
-    except PrerequisiteError as error:
-        pytest.skip(str(error))
+    return mbpp_or_skip(tmp_path_factory.mktemp("mbpp"))
 
 
 @pytest.fixture(scope="module")

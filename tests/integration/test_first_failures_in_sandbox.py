@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import pytest
-from evaluation_reference import ROOT, evalplus_outside, imported, imported_fallback
+from evaluation_reference import evalplus_outside, imported_fallback, imported_from_params, mbpp_or_skip
 
-from selfcodealign.errors import PrerequisiteError
 from selfcodealign.evaluation import Benchmark, FailureKind, FirstFailure, SampleResult, SampleSet, evaluate_samples
 from selfcodealign.evaluation.first_failure import MAX_CHARS
-from selfcodealign.params import load_params
 from selfcodealign.sandbox import SandboxSettings
 
 pytestmark = pytest.mark.sandbox
@@ -79,8 +77,7 @@ def statuses(sample: SampleResult) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
-    folders = load_params(ROOT / "params.yaml").import_benchmarks.folders
-    found = imported("humaneval_plus", tmp_path_factory.mktemp("humaneval"), folders)
+    found = imported_from_params("humaneval_plus", tmp_path_factory.mktemp("humaneval"))
     if not found.has_plus_tests:
         pytest.skip("HumanEval+ is neither in the folders of params.yaml nor can it be downloaded")
     task = found.tasks[TASK]
@@ -90,11 +87,7 @@ def benchmark(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
 
 @pytest.fixture(scope="module")
 def mbpp(tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
-    folders = load_params(ROOT / "params.yaml").import_benchmarks.folders
-    try:
-        return imported("mbpp_plus", tmp_path_factory.mktemp("mbpp"), folders)
-    except PrerequisiteError as error:
-        pytest.skip(str(error))
+    return mbpp_or_skip(tmp_path_factory.mktemp("mbpp"))
 
 
 @pytest.fixture(scope="module")

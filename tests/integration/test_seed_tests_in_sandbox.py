@@ -1,4 +1,4 @@
-"""Seed tests in the real sandbox: right responses pass and wrong ones fail, whatever their own tests expect."""
+"""Seed tests in the real sandbox: correct responses pass and wrong ones fail, whatever their own tests expect."""
 
 from pathlib import Path
 
@@ -66,14 +66,14 @@ def test_responses_are_judged_by_the_values_of_their_seed(tmp_path: Path) -> Non
         statuses = {verdict.id: verdict.status for verdict in run_journalled(sandbox, programs, journal)[0]}
     assert again == rows
     assert (counted.asked, counted.from_journal) == (0, counts.asked)
-    # Nobody expected what the first call gives; `middle([])` raises an IndexError and is no test.
+    # No response expects the first value. `middle([])` raises an IndexError, so it does not become a test.
     assert by_id(rows)["right"].tests == "assert middle([3, 1, 2]) == 2\nassert middle([5]) == 5"
-    # Equally hard calls stay in the order of their frequency; a float is compared with a tolerance.
+    # Equally hard calls are sorted by frequency. Floats are compared with a tolerance.
     none, tenths, whole = by_id(rows)["sum"].tests.splitlines()
     assert none == "assert mean([]) is None"
     assert tenths.startswith("assert abs(mean([0.1, 0.2]) - 0.15")
     assert whole == "assert abs(mean([1, 2, 3]) - 2.0) < 1e-06"
-    # No tests: values that change or are all the same, a library that is not there, a first call that never ends.
+    # No tests for values that change or are all equal, a missing library, or a first call that never returns.
     assert statuses == {
         "right": Status.PASSED,
         "unsorted": Status.FAILED,

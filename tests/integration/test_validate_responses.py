@@ -11,7 +11,19 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from selfcodealign.records import ConsensusTests, Dropped, Response, Strength, Verdict, read_rows, row_id, write_rows
+from selfcodealign.generation import function_tasks
+from selfcodealign.records import (
+    ConsensusTests,
+    Dropped,
+    Instruction,
+    Response,
+    Seed,
+    Strength,
+    Verdict,
+    read_rows,
+    row_id,
+    write_rows,
+)
 from selfcodealign.sandbox.command import app as sandbox_app
 
 pytestmark = pytest.mark.sandbox
@@ -51,6 +63,8 @@ def run_stage(
     outputs = folder / "data/validate_responses"
     command = [sys.executable, "-m", "stages.validate_responses"]
     command += ["--responses", str(folder / "data/generate_responses/responses.parquet")]
+    command += ["--instructions", str(folder / "data/generate_instructions/instructions.parquet")]
+    command += ["--seeds", str(folder / "data/filter_seeds/seeds.parquet")]
     command += ["--out", str(outputs), "--params", str(params)]
     command += ["--metrics", str(folder / "metrics/validate_responses.json")]
     env = {**os.environ, "DVC_ROOT": str(folder), **environment}
@@ -107,6 +121,34 @@ def test_answers_to_one_task_are_judged_by_the_assertions_that_they_agree_on(fol
     own = read_rows(folder / "data/validate_responses/verdicts.parquet", Verdict)
     assert [verdict.status for verdict in own] == ["passed", "failed", "passed"]
     assert read_rows(folder / "data/validate_responses/consensus.parquet", ConsensusTests) == []
+
+
+def test_answers_to_a_seed_s_function_are_judged_by_the_values_of_its_code(folder: Path) -> None:
+    code = 'def f(x):\n    """Doubles."""\n    return 2 * x'
+    texts = dict.fromkeys(("source", "package", "version", "licence", "file", "path", "name", "docstring"), "t")
+    seed = Seed(id="seed", code=code, first_line=1, last_line=3, **texts)
+    (task,) = function_tasks([seed]).rows
+    answers = [
+        ("def f(x):\n    return x + x", "assert f(3) == 7\nassert f(0) == 0"),
+        ("def f(x):\n    return x * x", "assert f(3) == 9\nassert f(0) == 0"),
+    ]
+    rows = [
+        replace(response(index, f"{answer}\n\n\n{tests}\n"), code=answer, tests=tests, instruction_id=task.id)
+        for index, (answer, tests) in enumerate(answers)
+    ]
+    write_rows(folder / "data/filter_seeds/seeds.parquet", [seed], Seed)
+    write_rows(folder / "data/generate_instructions/instructions.parquet", [task], Instruction)
+    write_rows(folder / "data/generate_responses/responses.parquet", rows, Response)
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params["generate_instructions"]["source"] = "functions"
+    params["validate_responses"]["tests"] = "seed"
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    ended = run_stage(folder, folder / "params.yaml")
+    assert ended.returncode == 0, ended.stderr
+    verdicts = read_rows(folder / "data/validate_responses/verdicts.parquet", Verdict)
+    assert [verdict.status for verdict in verdicts] == ["passed", "failed"]
+    tests = {row.tests for row in read_rows(folder / "data/validate_responses/consensus.parquet", ConsensusTests)}
+    assert tests == {"assert f(3) == 6\nassert f(0) == 0"}
 
 
 def test_the_strength_of_tests_is_recorded_for_passing_responses_if_asked_for_and_a_rerun_is_free(folder: Path) -> None:

@@ -84,6 +84,18 @@ def test_the_task_of_a_pair_shows_a_test_if_that_of_the_example_does() -> None:
     assert row.instruction == f"{owner.instruction}\n\nThe code must pass this test:\n{example.tests.strip()}"
 
 
+def test_the_hardest_shown_test_is_the_first_one() -> None:
+    owners = [task(number) for number in range(1, 9)]
+    statuses = [
+        (answer(owner, sample), status) for owner in owners for sample, status in enumerate(("passed", "failed"))
+    ]
+    several = [(replace(row, tests=f"{row.tests.strip()}\nassert {row.id!r}\n"), status) for row, status in statuses]
+    drawn, hardest = (pair(owners, several, shown_tests=1.0, shown_test=choice)[1] for choice in ("random", "hardest"))
+    firsts = [example.instruction.splitlines()[-1] == example.tests.splitlines()[0] for example in hardest.examples]
+    assert firsts == [True] * len(owners)
+    assert [row.instruction for row in drawn.examples] != [row.instruction for row in hardest.examples]
+
+
 def test_among_equally_long_answers_the_draw_decides_and_favors_none() -> None:
     owner = task(1)
     rows = [answer(owner, sample, response=f"{sample}" * 50) for sample in range(4)]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from selection_rows import answer, task, verdict
 
 from selfcodealign.curation import ChosenTasks, choose_tasks
-from selfcodealign.curation.shown_tests import ShownTest
+from selfcodealign.params import ShownTest
 from selfcodealign.records import ConsensusTests, Instruction, Response, by_id
 
 TESTS = "assert double(2) == 4\nassert double(3) == 6"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfcodealign.curation.shown_tests import MAX_CHARACTERS, ShownTest, with_shown_test
+from selfcodealign.curation.shown_tests import MAX_CHARACTERS, with_shown_test
+from selfcodealign.params import ShownTest
 
 TASK = "Write `f(x)`, which doubles x.\n"
 TESTS = "assert f(1) == 2\nassert f(2) == 4, 'twice'\n"

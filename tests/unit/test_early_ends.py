@@ -170,7 +170,7 @@ LINES = (
     ),
     "ha" * 130,
 )
-# Texts of six lines, drawn by a digest, so that headings, fences, code and repetition come in many orders.
+# Texts of six lines in pseudo-random order: headings, fences, code and repetition in many combinations.
 CORPUS = [
     "\n".join(LINES[digit % len(LINES)] for digit in hashlib.sha256(str(number).encode()).digest()[:6])
     for number in range(2000)

@@ -49,6 +49,17 @@ def test_without_a_finished_run_counts_are_upper_bounds_and_no_hours_are_claimed
     assert "no finished run has measured" in format_estimate(list(steps.values()))
 
 
+def test_tasks_of_seeds_cost_no_generation_and_two_programs_per_response_at_most(tmp_path):
+    instructions = PARAMS.generate_instructions.model_copy(update={"source": "functions"})
+    validation = PARAMS.validate_responses.model_copy(update={"tests": "seed"})
+    params = PARAMS.model_copy(update={"generate_instructions": instructions, "validate_responses": validation})
+    steps = {step.step: step for step in estimate_run(params, tmp_path)}
+    assert not {"generate_concepts", "generate_instructions"} & set(steps)
+    responses = steps["generate_responses"].rows
+    assert responses == PARAMS.filter_seeds.max_seeds * PARAMS.generate_responses.num_samples
+    assert steps["validate_responses"].requests == 3 * responses
+
+
 def test_yields_tokens_and_rates_of_a_finished_run_carry_over(tmp_path):
     write_metrics(tmp_path, "generate_concepts", rows_in=10, rows_out=5, seconds=30.0, usage=usage(10, 100, 10.0))
     write_metrics(tmp_path, "generate_instructions", rows_in=5, rows_out=4, seconds=10.0, usage=usage(5, 500, 10.0))

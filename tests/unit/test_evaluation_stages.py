@@ -108,7 +108,7 @@ def test_the_report_finds_scores_lengths_and_cut_off_answers_under_the_names_tha
     monkeypatch.setattr(stages.evaluate_model, "read_card", lambda _: SimpleNamespace(prompt_form="chat"))
     monkeypatch.setattr(stages.evaluate_model, "load_prompt_format", lambda *_: form)
     monkeypatch.setattr(stages.evaluate_model, "prepare_sandbox", lambda _: None)
-    monkeypatch.setattr(stages.evaluate_model, "generate_answers", answers)
+    monkeypatch.setattr(stages.evaluate_model, "make_ask", lambda *_: answers)
     monkeypatch.setattr(stages.evaluate_model, "evaluate_samples", verdicts)
     monkeypatch.setattr("selfcodealign.evaluation.solutions.as_solution", lambda _task, answer, **_: answer)
     stages.evaluate_model.main(

@@ -18,7 +18,7 @@ from selfcodealign.generation import load_engine
 from selfcodealign.generation.on_policy import TESTS_OPENING
 from selfcodealign.models import ModelCard, write_card
 from selfcodealign.params import Params, load_params
-from selfcodealign.records import Seed, write_rows
+from selfcodealign.records import Concepts, Instruction, Seed, read_rows, write_rows
 from selfcodealign.report import ReportInputs, summary_metrics
 from selfcodealign.report.facts import timings
 
@@ -196,3 +196,22 @@ def test_the_judge_of_seeds_has_one_engine_and_one_sum_for_all_looks(
     params = load_params(ROOT / "params.yaml")
     total = summary_metrics(ReportInputs(params=params, stages={"filter_seeds": again}))["seconds_total"]
     assert total == pytest.approx(again["seconds"] + first["judge_cost"]["seconds"], abs=0.06)
+
+
+def test_tasks_of_seeds_need_no_engine(model: Path, tmp_path: Path) -> None:
+    params = write_params(tmp_path, "http://127.0.0.1:1", generate_instructions={"source": "functions"})
+    write_rows(tmp_path / "seeds.parquet", [seed(number) for number in range(NUM_SEEDS)], Seed)
+    written = {"params_path": params, "seeds_path": tmp_path / "seeds.parquet", "model": model}
+    stages.generate_concepts.main(**written, out=tmp_path / "concepts", metrics=tmp_path / "concepts.json")
+    assert read_rows(tmp_path / "concepts/concepts.parquet", Concepts) == []
+    stages.generate_instructions.main(
+        **written,
+        concepts_path=tmp_path / "concepts/concepts.parquet",
+        out=tmp_path / "instructions",
+        metrics=tmp_path / "instructions.json",
+    )
+    tasks = read_rows(tmp_path / "instructions/instructions.parquet", Instruction)
+    assert [task.seed_id for task in tasks] == [seed(number).id for number in range(NUM_SEEDS)]
+    assert tasks[0].instruction == "Write a Python function `add(x)`.\n\ndocstring 0"
+    usages = [json.loads((tmp_path / f"{name}.json").read_text())["usage"] for name in ("concepts", "instructions")]
+    assert [usage["requests"] for usage in usages] == [0, 0]

@@ -1,75 +1,23 @@
 """The page, the plots and the summary: what was measured is shown, what is missing is said, model text is harmless."""
 
 import csv
-import json
 import re
-from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from report_rendering import HOSTILE, PARAMS, evaluation, example, read, render
 
-import stages.write_report
-from selfcodealign.errors import InputError
-from selfcodealign.evaluation import BenchmarkText
-from selfcodealign.params import ImportGenerator, load_params
-from selfcodealign.records import Example, Message
+from selfcodealign.params import ImportGenerator
 from selfcodealign.report import (
     Attempts,
     Evaluation,
     LossPoint,
     ReportInputs,
-    read_evaluations,
-    read_loss,
-    read_stage_metrics,
     summary_metrics,
     write_plots,
     write_report,
 )
-
-PARAMS = load_params(Path(__file__).parents[2] / "params.yaml")
-HOSTILE = "</code></pre><script>alert(1)</script><img src=http://outside.invalid/x onerror=alert(1)>"
-
-
-class Reader(HTMLParser):
-    """Collects what could act or fetch, and the text."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def read(page: str) -> Reader:
-    reader = Reader()
-    reader.feed(page)
-    reader.text = re.sub(r"\s+", " ", reader.text)
-    return reader
-
-
-def render(tmp_path: Path, **parts: Any) -> str:
-    write_report(ReportInputs(params=PARAMS, **parts), tmp_path / "report.html")
-    return (tmp_path / "report.html").read_text(encoding="utf-8")
-
-
-def example(index: int = 0, **changes: Any) -> Example:
-    values: dict[str, Any] = {
-        "id": f"pair{index}", "messages": [Message(role="user", content="task")], "instruction": "Write `f`.",
-        "response": "Here:\n\n```python\ndef f():\n    return 1\n```\n", "tests": "assert f() == 1",
-        "category": "function", "difficulty": "easy", "concepts": ["recursion"], "status": "passed",
-        "kept_because": "only_candidate", "response_id": "r", "instruction_id": "i", "seed_id": "s",
-        "package": "requests", "version": "2.32.3", "licence": "Apache-2.0", "file": "requests/utils.py",
-        "first_line": 10, "last_line": 21,
-    }  # fmt: skip
-    return Example(**{**values, **changes})
 
 
 @pytest.mark.parametrize(
@@ -88,14 +36,6 @@ def test_the_curve_says_what_was_trained_on(tmp_path: Path, objective: str, ship
     }
     curve = [LossPoint(step=1, loss=0.7, tokens=10)]
     assert sentence in read(render(tmp_path, stages=stages, loss=curve)).text
-
-
-def evaluation(model: str, solved: list[bool], **more: Any) -> Evaluation:
-    statuses = ["pass" if one else "fail" for one in solved]
-    tasks = {f"HumanEval/{n}": {"base": "pass", "plus": status} for n, status in enumerate(statuses)}
-    return Evaluation(
-        model=model, benchmark="humaneval_plus", metrics={"seconds": 5.0}, results={"tasks": tasks, **more}
-    )
 
 
 def test_a_run_without_anything_says_so_instead_of_failing(tmp_path: Path) -> None:
@@ -126,148 +66,6 @@ def test_both_models_are_compared_task_by_task(tmp_path: Path) -> None:
     assert "+45.0 points (95% interval +13.0 to +68.8): 10 tasks gained, 1 lost." in shown
     # Exact McNemar: 2 * (C(11, 0) + C(11, 1)) / 2**11.
     assert "p = 0.012 (two-sided, exact)" in shown
-
-
-def with_solutions(one: Evaluation, solution: str) -> Evaluation:
-    """The same evaluation with one sample per task under `eval`."""
-    verdicts = {
-        task: [{"solution": solution, "base_status": row["base"], "plus_status": row["plus"]}]
-        for task, row in one.results["tasks"].items()
-    }
-    return replace(one, results={**one.results, "eval": verdicts})
-
-
-def changed_pair(before: str, after: str) -> list[Evaluation]:
-    """Two evaluations of three tasks: HumanEval/0 is gained, HumanEval/1 is lost, HumanEval/2 is unchanged."""
-    return [
-        with_solutions(evaluation("base", [False, True, True]), before),
-        with_solutions(evaluation("aligned", [True, False, True]), after),
-    ]
-
-
-def test_a_changed_task_is_linked_and_shows_both_solutions_with_their_statuses(tmp_path: Path) -> None:
-    text = BenchmarkText(
-        benchmark="humaneval_plus", task_id="HumanEval/0", prompt="def f():", solution="", docstring="Return one."
-    )
-    texts = {("humaneval_plus", "HumanEval/0"): text}
-    page = render(tmp_path, evaluations=changed_pair("x = 1\ny = 2", "x = 1\ny = 3"), task_texts=texts)
-    reader = read(page)
-    entries = [attributes for tag, attributes in reader.tags if attributes.get("class") == "pair change"]
-    assert [(one["id"], one["data-change"], "open" in one) for one in entries] == [
-        ("task-HumanEval-0", "gained", False), ("task-HumanEval-1", "lost", False),
-    ]  # fmt: skip
-    links = [
-        attributes["href"] for tag, attributes in reader.tags if (attributes.get("href") or "").startswith("#task")
-    ]
-    assert links == ["#task-HumanEval-0", "#task-HumanEval-1"]
-    for part in ("Return one.", "def f():", "fails the extra tests", "passes the extra tests", "2 of 2 tasks"):
-        assert part in reader.text
-    assert [tag for tag, _ in reader.tags].count("mark") == 4
-    assert "samples pass" not in reader.text
-
-
-def failing(one: Evaluation, failures: list[dict[str, Any] | None]) -> Evaluation:
-    """The same evaluation with these first failures, one per failing sample in the order of the tasks."""
-    rows = [row for rows in one.results["eval"].values() for row in rows if row["plus_status"] != "pass"]
-    for row, failure in zip(rows, failures, strict=True):
-        row["first_failure"] = failure
-    return one
-
-
-def test_first_failing_tests_are_shown_and_counted_by_kind_and_never_act(tmp_path: Path) -> None:
-    call = {"tests": "plus", "index": 2, "call": f"f('{HOSTILE}')"}
-    wrong = {**call, "kind": "wrong_value", "outcome": HOSTILE, "expected": "1.5"}
-    base = failing(with_solutions(evaluation("base", [False, True, True, False]), "x"), [wrong, {"kind": "odd"}])
-    aligned = failing(
-        with_solutions(evaluation("aligned", [True, False, True, True]), "y"), [{**call, "kind": "timeout"}]
-    )
-    page = render(tmp_path, evaluations=[base, aligned])
-    reader = read(page)
-    assert f"extra test 3: f('{HOSTILE}') -> {HOSTILE}, expected 1.5" in reader.text
-    assert f"extra test 3: f('{HOSTILE}') timed out" in reader.text
-    assert page.count('<p class="first-failure">') == 2
-    assert [tag for tag, _ in reader.tags].count("script") == 1
-    assert "img" not in [tag for tag, _ in reader.tags]
-    for row in (
-        "Exception0 (0.0%)0 (0.0%)",
-        "Wrong value1 (25.0%)0 (0.0%)",
-        "Timeout0 (0.0%)1 (25.0%)",
-        "Not recorded1 (25.0%)0 (0.0%)",
-        "All2 of 4 (50.0%)1 of 4 (25.0%)",
-    ):
-        assert row in reader.text
-    assert "Process ended" not in reader.text
-
-
-def test_results_without_first_failures_have_no_table_of_them(tmp_path: Path) -> None:
-    assert "First failing tests" not in read(render(tmp_path, evaluations=changed_pair("x", "y"))).text
-
-
-def test_without_the_script_the_filters_are_hidden_and_all_tasks_are_listed(tmp_path: Path) -> None:
-    reader = read(render(tmp_path, evaluations=changed_pair("x", "y")))
-    bar = next(attributes for _, attributes in reader.tags if attributes.get("id") == "change-filters")
-    assert "hidden" in bar
-    pressed = [attributes["aria-pressed"] for tag, attributes in reader.tags if tag == "button"]
-    # One benchmark needs no button of its own.
-    assert pressed == ["true", "false", "false"]
-    assert not any("hidden" in attributes for tag, attributes in reader.tags if tag == "details")
-
-
-def test_samples_of_a_changed_task_are_counted_for_each_side(tmp_path: Path) -> None:
-    def several(model: str, statuses: list[str]) -> Evaluation:
-        rows = [{"solution": status, "base_status": "pass", "plus_status": status} for status in statuses]
-        tasks = {"HumanEval/0": {"base": ["pass"] * len(statuses), "plus": statuses}}
-        results = {"tasks": tasks, "eval": {"HumanEval/0": rows}}
-        return Evaluation(model=model, benchmark="humaneval_plus", metrics={}, results=results)
-
-    pair = [several("base", ["fail", "pass", "fail"]), several("aligned", ["fail", "pass", "pass"])]
-    shown = read(render(tmp_path, evaluations=pair)).text
-    assert "1 of 3 samples pass; this is the first one that does not pass." in shown
-    assert "2 of 3 samples pass; this is the first one that passes." in shown
-
-
-def test_missing_task_texts_and_solutions_are_reported(tmp_path: Path) -> None:
-    base, aligned = changed_pair("x", "y")
-    shown = read(render(tmp_path, evaluations=[replace(base, results={"tasks": base.results["tasks"]}), aligned])).text
-    assert "Without the imported benchmarks, the task texts are left out." in shown
-    assert "The results hold no solution of this model." in shown
-    bare = [evaluation("base", [False, True]), evaluation("aligned", [True, False])]
-    reader = read(render(tmp_path, evaluations=bare))
-    assert not any((attributes.get("href") or "").startswith("#task") for _, attributes in reader.tags)
-    assert "Tasks gained and lost" not in reader.text
-
-
-def test_hundreds_of_changed_tasks_are_shown_up_to_the_limit(tmp_path: Path) -> None:
-    pair = [evaluation("base", [False] * 401), evaluation("aligned", [True] * 401)]
-    page = render(tmp_path, evaluations=[with_solutions(one, "x") for one in pair])
-    assert page.count('class="pair change"') == 400
-    assert "1 more changed task is only in results.json." in read(page).text
-
-
-def test_solutions_and_task_texts_are_shown_and_never_act(tmp_path: Path) -> None:
-    hostile = f"{HOSTILE}\" onmouseover='alert(1)' \u2028</mark></details>"
-    tasks = {hostile: {"base": "fail", "plus": "fail"}}
-    rows = [{"solution": hostile, "base_status": hostile, "plus_status": hostile}]
-    base = Evaluation(
-        model="base",
-        benchmark=hostile,
-        metrics={},
-        results={"tasks": tasks, "eval": {hostile: rows}, "variant": hostile},
-    )
-    solved = {hostile: {"base": "pass", "plus": "pass"}}
-    aligned = replace(base, model="aligned", results={**base.results, "tasks": solved, "eval": {hostile: rows * 2}})
-    text = BenchmarkText(benchmark=hostile, task_id=hostile, prompt=hostile, solution="", docstring=hostile)
-    page = render(tmp_path, evaluations=[base, aligned], task_texts={(hostile, hostile): text})
-    reader = read(page)
-    tags = [tag for tag, _ in reader.tags]
-    assert tags.count("script") == 1
-    assert not {"img", "iframe", "object", "embed"} & set(tags)
-    assert all(not name.startswith("on") for _, attributes in reader.tags for name in attributes)
-    assert all((attributes.get("href") or "#").startswith(("#", "data:")) for _, attributes in reader.tags)
-    (entry,) = [attributes for _, attributes in reader.tags if attributes.get("class") == "pair change"]
-    assert entry["data-benchmark"] == hostile
-    # Id, title, task text, both solutions and their statuses, the headings, the link: each is shown as text.
-    assert reader.text.count("<script>alert(1)</script>") >= 10
 
 
 def test_the_fallback_benchmark_is_named_as_such(tmp_path: Path) -> None:
@@ -481,76 +279,3 @@ def test_the_strength_of_tests_is_shown_where_it_was_measured(tmp_path: Path) ->
     assert "78.9% on average; those of 25.0% notice less than half" in text
     for absent in ({}, {"test_strength": {"scores_by_tenth": [0] * 10}}, {"test_strength": {"scores_by_tenth": [1]}}):
         assert "Mutants" not in render(tmp_path, stages={"validate_responses": absent})
-
-
-def test_missing_files_are_left_out_and_broken_ones_are_one_clear_line(tmp_path: Path) -> None:
-    assert read_stage_metrics(tmp_path, ["collect_seeds"]) == {}
-    assert read_evaluations(tmp_path / "evaluate_model", tmp_path, models=["base"], benchmarks=["mbpp_plus"]) == []
-    assert read_loss(tmp_path / "loss.csv") == []
-    (tmp_path / "collect_seeds.json").write_text("[1")
-    with pytest.raises(InputError, match=r"collect_seeds\.json is not readable"):
-        read_stage_metrics(tmp_path, ["collect_seeds"])
-    (tmp_path / "loss.csv").write_text("step,loss\n1,high\n")
-    with pytest.raises(InputError, match=r"loss\.csv, line 2"):
-        read_loss(tmp_path / "loss.csv")
-
-
-def test_evaluations_are_found_with_their_results_in_the_order_of_the_params_base_first(tmp_path: Path) -> None:
-    for name in ("aligned-mbpp_plus", "base-mbpp_plus", "aligned-humaneval_plus"):
-        (tmp_path / f"{name}.json").write_text(json.dumps({"seconds": 1}))
-    results = tmp_path / "base/mbpp_plus/results.json"
-    results.parent.mkdir(parents=True)
-    results.write_text(json.dumps({"tasks": {"Mbpp/2": {"base": "pass", "plus": "fail"}}}))
-    base, aligned, other = read_evaluations(
-        tmp_path, tmp_path, models=["aligned", "base"], benchmarks=["mbpp_plus", "humaneval_plus"]
-    )
-    assert (base.model, base.benchmark, list(base.results["tasks"])) == ("base", "mbpp_plus", ["Mbpp/2"])
-    assert (aligned.model, aligned.benchmark, aligned.results) == ("aligned", "mbpp_plus", {})
-    assert (other.model, other.benchmark) == ("aligned", "humaneval_plus")
-
-
-def test_evaluations_of_another_run_stay_out_of_report_and_summary(tmp_path: Path) -> None:
-    stages.write_report.main(**report_of(tmp_path, benchmarks=["mbpp_plus"], models=["base", "aligned"]))
-    summary = json.loads((tmp_path / "summary.json").read_text())
-    assert (summary["base_pass_at_1"], summary["aligned_pass_at_1"]) == (0.25, 0.5)
-    shown = read((tmp_path / "out/report.html").read_text()).text
-    assert "MBPP+" in shown
-    assert "HumanEval+" not in shown
-    assert "HumanEval" not in (tmp_path / "out/plots/pass_at_1.csv").read_text()
-    assert "humaneval" not in (tmp_path / "out/plots/timings.csv").read_text()
-
-
-def test_a_model_that_is_not_evaluated_in_this_run_is_not_shown_from_another(tmp_path: Path) -> None:
-    stages.write_report.main(**report_of(tmp_path, benchmarks=["humaneval_plus"], models=["aligned"]))
-    summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary["aligned_pass_at_1"] == 1.0
-    assert not {"base_pass_at_1", "delta", "p_value"} & set(summary)
-
-
-def report_of(folder: Path, *, benchmarks: list[str], models: list[str]) -> dict[str, Path]:
-    """Arguments of the report's stage for a folder that holds both models' evaluations of both benchmarks."""
-    loaded = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
-    loaded["evaluate_model"] |= {"benchmarks": benchmarks, "models": models}
-    (folder / "params.yaml").write_text(yaml.safe_dump(loaded))
-    (folder / "evaluate_model").mkdir()
-    solved = {
-        ("base", "humaneval_plus"): [True] * 4,
-        ("aligned", "humaneval_plus"): [True] * 4,
-        ("base", "mbpp_plus"): [True, False, False, False],
-        ("aligned", "mbpp_plus"): [True, True, False, False],
-    }
-    for (model, benchmark), passes in solved.items():
-        results = folder / "data" / model / benchmark / "results.json"
-        results.parent.mkdir(parents=True)
-        tasks = {f"Task/{n}": {"base": "pass", "plus": "pass" if one else "fail"} for n, one in enumerate(passes)}
-        results.write_text(json.dumps({"tasks": tasks}))
-        (folder / "evaluate_model" / f"{model}-{benchmark}.json").write_text(json.dumps({"seconds": 1}))
-    absent = ("examples", "instructions", "responses", "verdicts", "loss", "benchmarks")
-    return {
-        **{name: folder / "absent" for name in absent},
-        "params_path": folder / "params.yaml",
-        "metrics_folder": folder,
-        "evaluations": folder / "data",
-        "out": folder / "out",
-        "summary": folder / "summary.json",
-    }

@@ -1,4 +1,4 @@
-"""Tasks of seeds' own functions, and the tests that a seed's values make."""
+"""Tasks that request a seed's function, and the tests built from the values of its code."""
 
 import ast
 

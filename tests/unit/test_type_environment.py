@@ -1,4 +1,4 @@
-"""Keys of type checks: what decides a program's errors is in them, and packages that it does not import are not."""
+"""Keys of type checks cover what determines a program's errors, and no packages that it does not import."""
 
 import importlib.metadata
 from pathlib import Path
@@ -22,7 +22,7 @@ def distribution(folder: Path, name: str, version: str, requires: str = "", modu
 
 
 class Site:
-    """Packages that are installed in a folder, instead of those of this environment."""
+    """A folder of installed packages that replaces those of this environment."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.packages: dict[str, tuple[str, str, str]] = {
