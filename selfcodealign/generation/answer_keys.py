@@ -9,7 +9,7 @@ from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 
 from selfcodealign.generation.early_ends import end_version
-from selfcodealign.generation.engine import Decoding, EndCheck, Request
+from selfcodealign.generation.engine import Decoding, Request
 from selfcodealign.records import ID_HEX_DIGITS
 
 KIND = "answer"
@@ -21,9 +21,9 @@ class AnswerKeys:
     """The keys of one model's answers under one decoding: `journal_key("answer", ...)` of everything that decides them.
 
     That is the model's fingerprint, what of the engine decides an answer, the prompt, the seed (of sampled answers; a
-    greedy one draws nothing), the decoding and, from its second version on, the end check that cut the answer. The keys
-    are those of `journal_key`, digit by digit; the samples of a task share their prompt, which is rendered and hashed
-    once for all of them that come close together.
+    greedy one draws nothing), the decoding and, from version 2 on, the version of the end check that cuts the answer.
+    The keys equal those of `journal_key`. The samples of a task share their prompt, which is rendered and hashed once
+    for those that are requested close together.
     """
 
     def __init__(self, fingerprint: str, identity: Mapping[str, str], decoding: Decoding) -> None:
@@ -34,13 +34,13 @@ class AnswerKeys:
 
     def of(self, request: Request) -> str:
         """The key of a request's answer."""
-        seed = str(request.seed if self._is_sampled else 0)
-        digest = self._begun(request.prompt, request.ends).up_to_seed(len(seed)).copy()
-        digest.update(f"{seed}{self._frame(end_version(request.ends)).tail}".encode("ascii"))
+        seed, version = str(request.seed if self._is_sampled else 0), end_version(request.ends)
+        digest = self._begun(request.prompt, version).up_to_seed(len(seed)).copy()
+        digest.update(f"{seed}{self._frame(version).tail}".encode("ascii"))
         return str(digest.hexdigest()[:ID_HEX_DIGITS])
 
-    def _begin(self, prompt: str, ends: EndCheck | None) -> "_Begun":
-        frame = self._frame(end_version(ends))
+    def _begin(self, prompt: str, version: int) -> "_Begun":
+        frame = self._frame(version)
         shown = f'{{{frame.head}"prompt": {encode_basestring_ascii(prompt)}, "seed": '
         return _Begun(shown.encode("ascii"), len(frame.tail))
 
@@ -55,7 +55,7 @@ class AnswerKeys:
 
 
 class _Frame(NamedTuple):
-    """What surrounds prompt and seed in the text that is hashed."""
+    """The text before the prompt and after the seed in what is hashed."""
 
     head: str
     tail: str

@@ -1,4 +1,4 @@
-"""Run the enumeration, or a part of it: `PYTHONPATH=tests python -m faults`. Exit status 1: something did not hold."""
+"""Command line of the fault enumeration: `PYTHONPATH=tests python -m faults`. Exit status 1 if a check failed."""
 
 import argparse
 import sys
@@ -12,14 +12,14 @@ from faults.enumeration import Enumeration, Fault, Start
 from faults.pipeline import PIPELINES
 
 MEMORY = Path("/dev/shm")
-UNAVAILABLE = 77  # the exit status of a test that cannot run here, as in Automake
+UNAVAILABLE = 77  # exit status of a skipped test in Automake
 
 
 def main() -> int:
-    """The command."""
+    """Run the enumeration."""
     options = _options()
     if not syscalls.is_available():
-        _say("this kernel does not let a process stop the calls of its child (seccomp_unotify)")
+        _say("this kernel does not support intercepting the system calls of a child process (seccomp_unotify)")
         return UNAVAILABLE
     num_failures = 0
     for start in options.start:
@@ -56,11 +56,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--fault", action="append", choices=get_args(Fault), help="default: all")
     parser.add_argument("--start", action="append", choices=get_args(Start), help="default: all")
     parser.add_argument("--pipeline", choices=sorted(PIPELINES), default="stages")
-    parser.add_argument("--seed", type=int, default=0, help="of what power cuts leave")
-    parser.add_argument("--draws", type=int, default=1, help="drawn states per call after a power cut")
-    parser.add_argument("--every", type=int, default=1, help="look at every n-th call only; the seed decides which")
-    parser.add_argument("--full", action="store_true", help="look at each of many writes in a row to one file")
-    parser.add_argument("--at", type=_place, help="only this call, as failures name it: 17, or 17.1 with the draw")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the states after a power cut")
+    parser.add_argument("--draws", type=int, default=1, help="states to draw per call after a power cut")
+    parser.add_argument("--every", type=int, default=1, help="check every n-th call only; the seed selects the first")
+    parser.add_argument("--full", action="store_true", help="check every write of a series of writes to one file")
+    parser.add_argument(
+        "--at", type=_place, help="check one call, as failures name it: 17, or 17.1 with the draw"
+    )
     options = parser.parse_args()
     options.fault = options.fault or list(get_args(Fault))
     options.start = options.start or list(get_args(Start))

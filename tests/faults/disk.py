@@ -1,12 +1,12 @@
-"""What a power cut may leave of a folder: synced files and names, and of all else any mixture of earlier and later.
+"""Model of a disk after a power cut: synced data is kept, and everything else is any mixture of old and new states.
 
-The model is stricter than the file systems in use, and follows what POSIX promises:
+The model is stricter than common file systems and assumes no more than POSIX guarantees:
 
-- The content of a file is certain as of its last fsync. Later writes may be kept, lost, torn by sectors, or have made
-  the file longer without its data (zeros).
-- A name in a folder is certain as of the last fsync of that folder. Each later change of a name may be kept or lost by
-  itself: after an unsynced rename a file may have its old name, its new one, both, or neither.
-- Each single change of a name is atomic, and writes damage nothing outside their range.
+- The content of a file at its last fsync is kept. Later writes may be kept, lost, torn between sectors, or have
+  extended the file without its data (zeros).
+- A folder entry at the last fsync of the folder is kept. Each later change of an entry is kept or lost independently:
+  after an unsynced rename, a file may have its old name, its new name, both, or neither.
+- A single change of an entry is atomic, and a write does not damage data outside its range.
 """
 
 import os
@@ -19,12 +19,12 @@ SECTOR_BYTES = 512
 
 @dataclass(slots=True)
 class _Node:
-    """A file or folder, whatever names it has.
+    """A file or folder, independent of its names.
 
     Attributes:
         is_folder: whether it is one.
-        contents: of a file: as of the last fsync, then each that was seen later.
-        names: of a folder: for each name what it stood for as of the last fsync (None: nothing), then each change.
+        contents: for a file, its content at the last fsync, followed by each later one that was observed.
+        names: for a folder, the node of each name at the last fsync (None: absent), followed by each change.
     """
 
     is_folder: bool
@@ -32,16 +32,16 @@ class _Node:
     names: dict[str, list["_Node | None"]] = field(default_factory=dict)
 
     def sync(self) -> None:
-        """Make what was seen last certain."""
+        """Make the last observed state durable."""
         self.contents = self.contents[-1:]
         self.names = {name: nodes[-1:] for name, nodes in self.names.items() if nodes[-1] is not None}
 
 
 class Disk:
-    """Follows a folder, and says what a power cut would leave."""
+    """Tracks a folder and draws the states that a power cut could leave."""
 
     def __init__(self, root: Path) -> None:
-        """Take all that is there for synced."""
+        """Treat everything that exists now as synced."""
         self._root = root
         self._node = _Node(is_folder=True)
         self._by_inode: dict[int, _Node] = {}
@@ -51,11 +51,11 @@ class Disk:
             node.sync()
 
     def observe(self) -> None:
-        """Look at the folder; to be done before each call that changes it. An fsync that was begun has been done."""
+        """Record the state of the folder, before each system call that changes it. A pending fsync is done by then."""
         if self._syncing is not None:
             self._syncing.sync()
             self._syncing = None
-        # An inode that was not there at the last look is a new file, even if its number is an old one's.
+        # An inode that was absent from the last observation is a new file, even if its number was used before.
         seen: dict[int, _Node] = {}
         waiting = [(self._node, str(self._root))]
         while waiting:
@@ -86,18 +86,18 @@ class Disk:
         return node
 
     def begin_sync(self, path: str) -> None:
-        """Take note that a file or folder is about to be synced; the next look finds it done."""
+        """Record that a file or folder is about to be synced. The next observation completes it."""
         try:
             inode = os.stat(path).st_ino
-        except FileNotFoundError:  # it has no name any more
+        except FileNotFoundError:  # it has been unlinked
             return
         self._syncing = self._node if path == str(self._root) else self._by_inode.get(inode)
 
     def after_power_cut(self, draw: random.Random | None) -> dict[str, bytes | None]:
-        """The tree that may be found after a power cut now.
+        """Return a tree that a power cut could leave now.
 
         Args:
-            draw: decides what is kept of each unsynced change; None: all of it is lost.
+            draw: selects which unsynced changes are kept; None: none of them.
         """
         found: dict[str, bytes | None] = {}
         contents: dict[int, bytes] = {}
@@ -135,7 +135,7 @@ def _content(versions: list[bytes], draw: random.Random | None) -> bytes:
 
 
 def _torn(versions: list[bytes], draw: random.Random) -> bytes:
-    """Each sector is of any version; the length is that of one of them, or anything between."""
+    """Mix sectors of all versions. The length is that of one version or any value between them."""
     lengths = [len(version) for version in versions]
     length = draw.choice([*lengths, draw.randint(min(lengths), max(lengths))])
     sectors = [

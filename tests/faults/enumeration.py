@@ -1,11 +1,12 @@
-"""A pipeline with a fault at its n-th file system call, for every n, and what has to hold after each.
+"""Fault enumeration: run a pipeline with a fault at its n-th file system call, for every n, and check the result.
 
 After each fault:
 
-- every output under its final name is the earlier one or the new one, whole; the new one if its stage has ended well;
-- a run that met an error says in one line what and where, with exit status 1;
-- entries of the journal that a kill or a power cut may not cost are there, and the journal is whole;
-- a rerun ends well, with the files of a run that was never disturbed and no others.
+- every output under its final name is complete, either the earlier version or the new one, and it is the new one if its
+  stage succeeded;
+- a run that met an error reports what failed and where in one line, with exit status 1;
+- the journal is intact and has all entries that must survive a kill or a power cut;
+- a rerun succeeds and leaves exactly the files of an undisturbed run.
 """
 
 import errno
@@ -47,19 +48,19 @@ CAUSES = (
     "No space left on device", "Input/output error", "disk I/O error", "database or disk is full",
     "unable to open database file",
 )  # fmt: skip
-# Arrow writes a small table in fifty calls: of writes in a row to one file, the first ones and the last are looked at.
+# Arrow writes a small table in fifty calls. Of a series of writes to one file, the first ones and the last are checked.
 FIRST_WRITES = 2
 RANDOM_NAME = re.compile(r"\.[0-9a-f]{8}\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What did not hold after a fault.
+    """A check that failed after a fault.
 
     Attributes:
-        where: the fault, the number of the call and of the draw, as `--at` takes it.
+        where: the fault, the number of the call and of the draw, in the notation of `--at`.
         call: the call.
-        what: what did not hold.
+        what: the failed check.
     """
 
     where: str
@@ -75,9 +76,9 @@ class _State:
     """The folder after a fault.
 
     Attributes:
-        tree: what is in it.
-        done: stages that had ended well.
-        entries: keys of the journal that have to be there.
+        tree: its files.
+        done: stages that have succeeded.
+        entries: keys that the journal must have.
     """
 
     tree: Tree
@@ -90,14 +91,14 @@ class Enumeration:
     """All faults of one pipeline from one start.
 
     Attributes:
-        pipeline: what is disturbed.
-        folder: an empty folder to work in, in memory if possible: a sync takes milliseconds on a disk.
-        start: what is there before the run.
-        seed: of what a power cut leaves.
-        draws: drawn states per call after a power cut, besides that in which everything unsynced is lost.
-        every: look at every n-th call only, beginning with one that the seed decides.
-        is_full: look at each of many writes in a row.
-        num_reruns: distinct states that were run again.
+        pipeline: the pipeline under test.
+        folder: an empty working folder, in memory if possible, because a sync takes milliseconds on a disk.
+        start: the state before the run.
+        seed: seed of the states after a power cut.
+        draws: states to draw per call after a power cut, in addition to the state without any unsynced change.
+        every: check every n-th call only, starting at one that the seed selects.
+        is_full: check every write of a series of writes to one file.
+        num_reruns: number of distinct states that were rerun.
     """
 
     pipeline: Pipeline
@@ -115,7 +116,7 @@ class Enumeration:
     _seen: dict[bytes, str | None] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Run the pipeline undisturbed: what is there before and in the end, and which calls it makes.
+        """Run the pipeline undisturbed and record the states before and after it, and its calls.
 
         Raises:
             RuntimeError: it fails.
@@ -139,15 +140,15 @@ class Enumeration:
             raise RuntimeError(f"the undisturbed run fails: {recording.ended.output}")
         self._final = read_tree(self._root)
         self._final_entries = self._entries(self._final)
-        gc.freeze()  # else each child copies the memory of all objects that its garbage collector looks at
+        gc.freeze()  # otherwise the garbage collector of each child copies the memory of all objects
 
     @property
     def num_calls(self) -> int:
-        """Calls of the undisturbed run."""
+        """Number of calls of the undisturbed run."""
         return len(self._calls)
 
     def failures(self, fault: Fault, at: tuple[int, int] | None = None) -> Iterator[Failure]:
-        """Everything that does not hold after a fault.
+        """Yield the failed checks after a fault.
 
         Args:
             fault: the fault.
@@ -159,7 +160,7 @@ class Enumeration:
             yield from self._errors(fault, at)
 
     def numbers(self, fault: Fault) -> list[int]:
-        """The numbers, from 1, of the calls at which a fault is looked at."""
+        """Return the numbers, from 1, of the calls to check."""
         chosen = []
         row = 0
         for number, call in enumerate(self._calls, 1):
@@ -180,7 +181,7 @@ class Enumeration:
         return syscalls.run(in_folder(self._root, self.pipeline, unsaid))
 
     def _ends(self, fault: Fault, at: tuple[int, int] | None) -> Iterator[Failure]:
-        """Kills and power cuts: what they leave is what is there while the call is stopped, so one run gives all."""
+        """Check kills and power cuts. One run suffices: their states are those at which each call is stopped."""
         recording = _Recording(self._root, self._initial)
         states: list[tuple[int, int, str, _State]] = []
         numbers = {*self.numbers(fault), len(self._calls) + 1}
@@ -229,7 +230,7 @@ class Enumeration:
         yield from self._checked(recording.killed())
 
     def _checked(self, state: _State) -> Iterator[str]:
-        """What does not hold. Of states that are alike one is looked at."""
+        """Yield the failed checks of a state. Equivalent states are rerun once."""
         for stage, path in pairs(self.pipeline.outputs):
             found = _comparable(part_of(state.tree, path))
             earlier, new = (_comparable(part_of(tree, path)) for tree in (self._initial, self._final))
@@ -264,7 +265,7 @@ class Enumeration:
         return None
 
     def _entries(self, tree: Tree) -> dict[str, str]:
-        """The entries of the journal in a tree, as SQLite recovers them."""
+        """Return the journal entries of a tree, as SQLite recovers them."""
         folder = self.folder / "journal"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -279,7 +280,7 @@ class Enumeration:
 
 
 class _Failing:
-    """Fails the n-th call, and on a full disk each later one that takes space."""
+    """Fails the n-th call and, on a full disk, all later calls that take space."""
 
     def __init__(self, fault: Fault, number: int) -> None:
         self._fault = fault
@@ -301,7 +302,7 @@ class _Failing:
 
 
 class _Recording:
-    """A run from a start, with what would be left of it at each call."""
+    """A run from a given state that can report the state after a kill or power cut at each call."""
 
     def __init__(self, root: Path, initial: Tree, *, follows_disk: bool = True) -> None:
         write_tree(root, initial)
@@ -319,7 +320,7 @@ class _Recording:
 
         Args:
             pipeline: what is run.
-            decide: for the number of a call, from 1, and the call what becomes of it; the end is the last, None.
+            decide: returns the result of a call, given its number from 1 and the call; None stands for the end.
 
         Returns:
             The number of calls.
@@ -353,11 +354,11 @@ class _Recording:
         return number
 
     def killed(self) -> _State:
-        """What a kill leaves now."""
+        """Return the state after a kill now."""
         return _State(read_tree(self._root), frozenset(self.done), frozenset(self._entries))
 
     def without_power(self, draw: random.Random | None) -> _State:
-        """What a power cut leaves now."""
+        """Return a state after a power cut now."""
         if self._disk is None:
             raise RuntimeError("the disk is not followed")
         return _State(self._disk.after_power_cut(draw), frozenset(self.done), self._synced)
@@ -388,7 +389,7 @@ def _said(ended: Ended) -> str:
 
 
 def _unclear(ended: Ended) -> Iterator[str]:
-    """What an error lacks: exit status 1, one line, the cause, the place, and no advice to delete what is whole."""
+    """Yield the defects of an error, which needs status 1, one line, cause and place, and no advice to delete."""
     if ended.status != 1:
         yield f"exit status {ended.status}: {_said(ended)}"
     errors = [line for line in ended.output.splitlines() if line.startswith("error: ")]
@@ -405,7 +406,7 @@ def _unclear(ended: Ended) -> Iterator[str]:
 
 
 def _comparable(tree: Tree) -> dict[str, object]:
-    """A tree without what differs from run to run: times in metrics, notes in locks, SQLite's files."""
+    """Return a tree without the parts that vary between runs: times in metrics, lock notes, SQLite's files."""
     found: dict[str, object] = {}
     for path, content in tree.items():
         if re.search(r"\.sqlite(-\w+)?$", path):
@@ -423,7 +424,7 @@ def _comparable(tree: Tree) -> dict[str, object]:
 
 
 def _difference(wanted: dict[str, object], found: dict[str, object]) -> str:
-    """What differs, in words; empty: nothing."""
+    """Describe the difference between two trees; empty if there is none."""
     parts = [
         ("lacks", sorted(wanted.keys() - found.keys())),
         ("has", sorted(found.keys() - wanted.keys())),
@@ -433,7 +434,7 @@ def _difference(wanted: dict[str, object], found: dict[str, object]) -> str:
 
 
 def _digest(tree: Tree, entries: dict[str, str]) -> bytes:
-    """States with the same digest are alike to a rerun."""
+    """Return a digest that is equal for states that a rerun cannot distinguish."""
     digest = hashlib.sha256(repr(sorted(entries.items())).encode())
     for path, content in sorted(tree.items()):
         decides = b"" if path.endswith(".lock") else content

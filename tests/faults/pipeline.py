@@ -1,4 +1,4 @@
-"""Small pipelines for the faults: real stages on a few functions, a journalled step, and one that is careless."""
+"""Small pipelines for the fault enumeration: real stages with a journaled step, and a faulty one as a control."""
 
 import importlib
 import itertools
@@ -69,7 +69,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What is disturbed.
+    """A pipeline under test.
 
     Attributes:
         run: runs it in the working directory, like scripts do: SystemExit after an error.
@@ -81,12 +81,12 @@ class Pipeline:
 
 
 def outputs_of(*names: str) -> dict[str, tuple[str, ...]]:
-    """Where stages of these names write."""
+    """Return the output paths of stages."""
     return {name: (f"data/{name}", f"metrics/{name}.json") for name in names}
 
 
 def write_inputs(root: Path, files: Iterable[str] = tuple(FUNCTIONS)) -> None:
-    """Write the params and a folder with those files of functions."""
+    """Write the params and a folder with the given source files."""
     values = yaml.safe_load((REPOSITORY / "params.yaml").read_text(encoding="utf-8"))
     values["workers"]["num_workers"] = 1
     values["collect_seeds"] = {"licences": ["MIT"], "assumed_licence": "MIT", "folders": ["code"]}
@@ -98,7 +98,7 @@ def write_inputs(root: Path, files: Iterable[str] = tuple(FUNCTIONS)) -> None:
 
 
 def run_stages(say: Say) -> None:
-    """Collect and filter seeds, and answer them."""
+    """Collect and filter seeds, and write a journaled answer for each."""
     for name, main in (
         ("collect_seeds", stages.collect_seeds.main),
         ("filter_seeds", stages.filter_seeds.main),
@@ -109,7 +109,7 @@ def run_stages(say: Say) -> None:
 
 
 def run_command(name: str, main: Callable[..., None]) -> None:
-    """Run a stage's command as its script does, and return if it ends well."""
+    """Run a stage's command as its script does; returns only on success."""
     sys.argv = [name]
     try:
         run_stage(main)
@@ -119,7 +119,7 @@ def run_command(name: str, main: Callable[..., None]) -> None:
 
 
 def _answer_seeds(say: Say) -> Callable[[], None]:
-    """A stage whose answers are in a journal, like those of a model."""
+    """A stage that writes answers to a journal, like a generation stage."""
 
     def main() -> None:
         with stage_run("answer_seeds", Path("metrics/answer_seeds.json")) as run:
@@ -145,7 +145,7 @@ def _answer_seeds(say: Say) -> Callable[[], None]:
 
 
 def run_careless(say: Say) -> None:
-    """Write an output as one should not: in place and without a sync. The enumeration has to find that."""
+    """Write an output in place and without a sync. The enumeration must detect this."""
 
     def main() -> None:
         folder = Path("data/careless")
@@ -167,7 +167,7 @@ PIPELINES = {
 
 
 def in_folder(root: Path, pipeline: Pipeline, say: Say) -> Callable[[], None]:
-    """What a child process does: run the pipeline in a folder, with a clock of its own, each run alike."""
+    """Return the body of a child process: run the pipeline in a folder with a deterministic clock."""
 
     def run() -> None:
         os.chdir(root)
@@ -182,7 +182,7 @@ def in_folder(root: Path, pipeline: Pipeline, say: Say) -> Callable[[], None]:
 
 
 def import_all(root: Path, pipeline: Pipeline) -> None:
-    """Import what the pipeline imports while it runs, once and not in each child.
+    """Import the modules that the pipeline imports at run time once, instead of in each child.
 
     Raises:
         RuntimeError: the pipeline fails.
@@ -202,18 +202,18 @@ def import_all(root: Path, pipeline: Pipeline) -> None:
 
 
 def unsaid(line: str) -> None:
-    """Nobody listens."""
+    """Discard a line."""
 
 
 def without_times(value: Any) -> Any:
-    """Metrics without what takes time."""
+    """Return metrics without durations."""
     if isinstance(value, dict):
         return {key: without_times(item) for key, item in value.items() if "seconds" not in key}
     return value
 
 
 def pairs(outputs: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
-    """Each stage with each of its outputs."""
+    """Yield each stage with each of its outputs."""
     for name, paths in outputs.items():
         for path in paths:
             yield name, path

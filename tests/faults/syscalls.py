@@ -1,7 +1,7 @@
-"""File system calls of a child process, stopped one by one before the kernel makes them.
+"""Interception of the file system calls of a child process, before the kernel executes them.
 
-A seccomp filter hands each call that changes files to the parent, which lets it happen, fails it, or kills the child.
-The code under test is not patched, and Arrow's and SQLite's calls are seen as Python's are. See seccomp_unotify(2).
+A seccomp filter passes each call that changes files to the parent, which allows it, fails it, or kills the child. The
+code under test is not patched, and calls by Arrow and SQLite are intercepted as well. See seccomp_unotify(2).
 """
 
 import ctypes
@@ -36,7 +36,7 @@ NUMBERS = {
         "fchmod": 52, "fchmodat": 53,
     },
 }  # fmt: skip
-# What a call is, and the arguments with its paths: a descriptor, a path, or a folder's descriptor and a path.
+# The kind of each call and the arguments with its paths: a descriptor, a path, or a folder descriptor and a path.
 DESCRIPTOR, PATH, AT = "descriptor", "path", "at"
 FORMS: dict[str, tuple[str, tuple[tuple[str, int], ...]]] = {
     **dict.fromkeys(("write", "pwrite64", "writev", "pwritev", "pwritev2", "sendfile", "fallocate"),
@@ -65,7 +65,7 @@ FORMS: dict[str, tuple[str, tuple[tuple[str, int], ...]]] = {
     "fchmod": ("chmod", ((DESCRIPTOR, 0),)),
     "fchmodat": ("chmod", ((AT, 0),)),
 }  # fmt: skip
-# Opens for reading are not stopped: the argument with the flags is looked at in the kernel.
+# Opens for reading are not intercepted: the filter checks the flags argument in the kernel.
 FLAGS_ARGUMENT = {"open": 1, "openat": 2}
 CHANGING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 AT_FDCWD = -100
@@ -84,13 +84,13 @@ HAPPENS = 0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A system call that is about to be made.
+    """A system call before its execution.
 
     Attributes:
         kind: `open` (which creates or empties a file), `write`, `truncate`, `sync`, `mkdir`, `unlink`, `rename`,
             `exchange` (of two paths), `link` or `chmod`.
-        paths: the files that it is about, absolute.
-        name: the kernel's name of it.
+        paths: absolute paths of the affected files.
+        name: the kernel's name of the call.
     """
 
     kind: str
@@ -103,11 +103,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a child process ended.
+    """Result of a child process.
 
     Attributes:
-        status: its exit status; negative: the signal that killed it.
-        output: what it wrote to standard output and standard error.
+        status: exit status; negative for the signal that killed it.
+        output: its standard output and standard error.
     """
 
     status: int
@@ -115,10 +115,10 @@ class Ended:
 
 
 def filter_program(machine: str) -> bytes:
-    """The classic BPF program that stops the calls of `FORMS`.
+    """Return the classic BPF program that intercepts the calls of `FORMS`.
 
     Raises:
-        KeyError: the numbers of this kind of machine are not known.
+        KeyError: the call numbers of this architecture are unknown.
     """
     numbers = NUMBERS[machine]
     plain = [number for name, number in numbers.items() if name not in FLAGS_ARGUMENT]
@@ -136,13 +136,13 @@ def filter_program(machine: str) -> bytes:
 
 
 def install_filter() -> int:
-    """Stop this process at each call of `FORMS` from now on.
+    """Intercept the calls of `FORMS` in this process from now on.
 
     Returns:
-        The descriptor on which the calls are received.
+        The descriptor that receives the calls.
 
     Raises:
-        OSError: the kernel does not take the filter.
+        OSError: the kernel rejects the filter.
     """
     machine = platform.machine()
     packed = filter_program(machine)
@@ -158,7 +158,7 @@ def install_filter() -> int:
 
 
 def is_available() -> bool:
-    """Whether this kernel lets a process stop the calls of its child (gVisor and old kernels do not)."""
+    """Whether this kernel supports intercepting the calls of a child (gVisor and old kernels do not)."""
     if platform.machine() not in NUMBERS:
         return False
     return run_stopped(lambda: None, lambda call: HAPPENS).status == 0
@@ -170,11 +170,11 @@ def run(function: Callable[[], None]) -> Ended:
 
 
 def run_stopped(function: Callable[[], None], decide: Callable[[Call], int]) -> Ended:
-    """Run a function in a child process that is stopped at each call.
+    """Run a function in a child process whose calls are intercepted.
 
     Args:
-        function: what the child does. Its exit status is that of a script: of SystemExit, or 1 after an exception.
-        decide: for each call `HAPPENS`, `KILL`, or the error number with which it is to fail.
+        function: the body of the child. Its exit status is that of SystemExit, or 1 after an exception.
+        decide: returns `HAPPENS`, `KILL`, or the error number with which the call fails.
     """
     return _run(function, decide)
 
@@ -200,12 +200,12 @@ def _run(function: Callable[[], None], decide: Callable[[Call], int] | None) -> 
 
 
 def _be_child(function: Callable[[], None], theirs: socket.socket | None, output: int) -> None:
-    """Never returns."""
+    """Run the function and exit; never returns."""
     status = 1
     try:
         for descriptor in (1, 2):
             os.dup2(output, descriptor)
-        # Not the parent's, which may be pytest's and write elsewhere.
+        # The parent's streams may be pytest's and write elsewhere.
         sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
         if theirs is not None:
             listener = install_filter()
@@ -215,7 +215,7 @@ def _be_child(function: Callable[[], None], theirs: socket.socket | None, output
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - whatever it is, the child must not go on with the parent's work
+    except BaseException:  # noqa: BLE001 - the child must exit instead of continuing the parent's work
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -225,7 +225,7 @@ def _be_child(function: Callable[[], None], theirs: socket.socket | None, output
 
 def _supervise(pid: int, ours: socket.socket, decide: Callable[[Call], int]) -> None:
     _, descriptors, _, _ = socket.recv_fds(ours, 64, 1)
-    if not descriptors:  # the child said why, and ended
+    if not descriptors:  # the child has printed the reason and exited
         return
     (listener,) = descriptors
     ended = os.pidfd_open(pid)
@@ -249,7 +249,7 @@ def _answer(listener: int, pid: int, decide: Callable[[Call], int]) -> None:
     try:
         fcntl.ioctl(listener, RECEIVE, received)
     except OSError as error:
-        if error.errno == errno.ENOENT:  # a signal took the call away
+        if error.errno == errno.ENOENT:  # a signal interrupted the call
             return
         raise
     identity, thread, _, number, _, _, *arguments = struct.unpack("=QIIiIQ6Q", received)
@@ -263,7 +263,7 @@ def _answer(listener: int, pid: int, decide: Callable[[Call], int]) -> None:
 
 
 def _call(thread: int, number: int, arguments: list[int]) -> Call | None:
-    """The call, or None where it changes no file that has a name."""
+    """Return the call, or None if it does not change a named file."""
     names = {value: name for name, value in NUMBERS[platform.machine()].items()}
     name = names[number]
     kind, places = FORMS[name]

@@ -1,4 +1,4 @@
-"""A folder with all that is in it as a value: taken from the disk, put back, compared."""
+"""The contents of a folder as a value that can be read, written and compared."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ Tree = Mapping[str, bytes | None]
 
 
 def read_tree(root: Path) -> dict[str, bytes | None]:
-    """All files and folders under a root, sorted by path."""
+    """Read all files and folders under a root, sorted by path."""
     found: dict[str, bytes | None] = {}
     waiting = [""]
     while waiting:
@@ -27,7 +27,7 @@ def read_tree(root: Path) -> dict[str, bytes | None]:
 
 
 def write_tree(root: Path, tree: Tree) -> None:
-    """Make a root hold just this."""
+    """Replace the contents of a root."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     for path, content in sorted(tree.items()):
@@ -38,5 +38,5 @@ def write_tree(root: Path, tree: Tree) -> None:
 
 
 def part_of(tree: Tree, prefix: str) -> dict[str, bytes | None]:
-    """What is at a path and under it."""
+    """Return the entries at a path and below it."""
     return {path: content for path, content in tree.items() if path == prefix or path.startswith(f"{prefix}/")}

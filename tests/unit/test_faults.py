@@ -1,7 +1,7 @@
-"""A fault at each file system call of a small pipeline: what has to hold, and that it is noticed if it does not.
+"""Faults at each file system call of a small pipeline, and a control that shows that the checks can fail.
 
-The suite looks at a part of the calls. All of them: `make test-faults`, or FAULTS_EVERY=1. FAULTS_SEED picks the part
-and decides what power cuts leave. docs/reruns.md has more.
+The suite checks a subset of the calls; `make test-faults` or FAULTS_EVERY=1 checks all. FAULTS_SEED selects the subset
+and the states after power cuts. See docs/reruns.md.
 """
 
 import errno
@@ -36,14 +36,13 @@ from selfcodealign.records import Dropped
 REPOSITORY = Path(__file__).parents[2]
 EVERY = os.environ.get("FAULTS_EVERY", "8")
 SEED = os.environ.get("FAULTS_SEED", "0")
-NO_LISTENER = "this kernel does not let a process stop the calls of its child (seccomp_unotify)"
-
+NO_LISTENER = "this kernel does not support intercepting the system calls of a child process (seccomp_unotify)"
 
 SAID_OF_CARELESS = {"kill": "data/careless is not whole", "power-cut": "data/careless", "full-disk": "not one line"}
 
 
 def unavailable() -> None:
-    """Skip on a machine that cannot, and fail where everything has to run."""
+    """Skip where the kernel cannot intercept calls; in CI, where every test must run, fail."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(NO_LISTENER)
 
 
@@ -129,7 +128,7 @@ def test_sqlite_is_stopped_as_python_is(stopped, tmp_path: Path) -> None:
     assert "database or disk is full" in full.output
 
 
-# What may be done to a folder: names of files and folders in it, in one level.
+# Random operations on the entries of one folder.
 NAMES = st.sampled_from(["a", "b", "c"])
 STEPS = st.lists(st.tuples(st.sampled_from(["write", "mkdir", "rename", "unlink"]), NAMES, NAMES))
 
