@@ -60,9 +60,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--draws", type=int, default=1, help="states to draw per call after a power cut")
     parser.add_argument("--every", type=int, default=1, help="check every n-th call only; the seed selects the first")
     parser.add_argument("--full", action="store_true", help="check every write of a series of writes to one file")
-    parser.add_argument(
-        "--at", type=_place, help="check one call, as failures name it: 17, or 17.1 with the draw"
-    )
+    parser.add_argument("--at", type=_place, help="check one call, as failures name it: 17, or 17.1 with the draw")
     options = parser.parse_args()
     options.fault = options.fault or list(get_args(Fault))
     options.start = options.start or list(get_args(Start))
