@@ -42,7 +42,7 @@ def main(
     params = load_params(params_path)
     with stage_run(NAME, metrics) as run:
         if params.generate_instructions.source == "functions":
-            result = function_tasks(read_rows(seeds_path, Seed))
+            result = function_tasks(read_rows(seeds_path, Seed), run_seed=params.seed)
         else:
             result = _ask(params, concepts_path, seeds_path, model)
         with replaced_folder(out) as folder:

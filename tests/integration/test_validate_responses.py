@@ -127,7 +127,7 @@ def test_answers_to_a_seed_s_function_are_judged_by_the_values_of_its_code(folde
     code = 'def f(x):\n    """Doubles."""\n    return 2 * x'
     texts = dict.fromkeys(("source", "package", "version", "licence", "file", "path", "name", "docstring"), "t")
     seed = Seed(id="seed", code=code, first_line=1, last_line=3, **texts)
-    (task,) = function_tasks([seed]).rows
+    (task,) = function_tasks([seed], run_seed=1).rows
     answers = [
         ("def f(x):\n    return x + x", "assert f(3) == 7\nassert f(0) == 0"),
         ("def f(x):\n    return x * x", "assert f(3) == 9\nassert f(0) == 0"),

@@ -1,13 +1,14 @@
 """Tasks that request a seed's function, and the tests built from the values of its code."""
 
 import ast
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from selfcodealign.generation import function_tasks
-from selfcodealign.generation.function_tasks import signature
+from selfcodealign.generation.function_tasks import COMPLETION_REQUEST, signature, stub
 from selfcodealign.records import Response, Seed
 from selfcodealign.sandbox.consensus import MAX_ASSERTIONS
 from selfcodealign.sandbox.seed_tests import TOLERANCE, Call, as_assertion, calls_of, plain_value
@@ -45,8 +46,21 @@ def test_a_task_shows_the_signature_of_the_function(code: str, shown: str | None
     assert signature(code) == shown
 
 
+@pytest.mark.parametrize(
+    ("code", "begun"),
+    [
+        ('@cache\ndef f(x):\n    """One line."""\n    return x', '@cache\ndef f(x):\n    """One line."""'),
+        ("def f(x):\n    return x", None),
+        ("x = 1", None),
+        ("def f(", None),
+    ],
+)
+def test_a_stub_ends_with_the_docstring(code: str, begun: str | None):
+    assert stub(code) == begun
+
+
 def test_every_seed_becomes_a_task_or_is_counted():
-    result = function_tasks([seed(CODE), seed("x = 1"), seed("def g():\n    return 1", docstring=" ")])
+    result = function_tasks([seed(CODE), seed("x = 1"), seed("def g():\n    return 1", docstring=" ")], run_seed=1)
     (task,) = result.rows
     assert task.instruction == "Write a Python function `f(x)`.\n\nDoubles."
     assert (task.parent_id, task.seed_id, task.category, task.difficulty) == (CODE, CODE, "function", "unrated")
@@ -55,6 +69,19 @@ def test_every_seed_becomes_a_task_or_is_counted():
         ("def g():\n    return 1", "no_docstring"),
     ]
     assert result.usage.requests == 0
+
+
+def test_half_of_the_tasks_show_the_beginning_of_the_code():
+    code = 'import re\n\ndef half(x: float) -> float:\n    """Halves.\n\n    >>> half(2)\n    """\n    return x / 2'
+    seeds = [replace(seed(code), id=f"s{number}") for number in range(400)]
+    texts = [row.instruction for row in function_tasks(seeds, run_seed=1).rows]
+    shown, told = sorted(set(texts), key=len, reverse=True)
+    assert told == "Write a Python function `half(x: float) -> float`.\n\nDoubles."
+    begun = code.partition("\n    return")[0]
+    assert shown == f"{COMPLETION_REQUEST}\n\n```python\n{begun}\n```"
+    assert 160 < texts.count(shown) < 240
+    assert texts == [row.instruction for row in function_tasks(seeds, run_seed=1).rows]
+    assert texts != [row.instruction for row in function_tasks(seeds, run_seed=2).rows]
 
 
 def test_calls_are_what_the_tests_of_all_responses_are_about_the_most_frequent_first():
