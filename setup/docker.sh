@@ -12,10 +12,14 @@
 # (sandboxes have no network) and shares nothing with another Docker. Its address goes to .tools/docker-host, which
 # the library reads when DOCKER_HOST is not set.
 #
-# gVisor should be as new as selfcodealign/sandbox/releases.py says; with REQUIRE_CURRENT_GVISOR=1 an older one is refused.
+# Where there is no gVisor, its own current release is downloaded (setup/gvisor.py: GVISOR_URL names a mirror, or is empty
+# for no download), else the distribution's package installed. It should be as new as selfcodealign/sandbox/releases.py says; with REQUIRE_CURRENT_GVISOR=1 an older one is refused.
 set -euo pipefail
 # shellcheck source=setup/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# Where `download_runsc` puts gVisor without root.
+PATH="$PATH:$VENV/bin"
 
 HOST_FILE="$TOOLS/docker-host"
 HOME_DIR="$TOOLS/docker"
@@ -49,9 +53,25 @@ own_pid() {
     printf '%s' "$pid"
 }
 
+# gVisor's own current release, where there is no gVisor; quietly nothing where it cannot be downloaded: distributions have
+# a package of it. Root installs it for the machine, as packages are; anybody else beside the environment's programs.
+download_runsc() {
+    local folder=/usr/local/bin message code=0
+    ! has runsc || return 0
+    is_root || folder="$VENV/bin"
+    say "downloading gVisor's current release"
+    message=$(run_python "$ROOT/setup/gvisor.py" "$folder/runsc" 2>&1) || code=$?
+    case "$code" in
+        0) say "gVisor is installed: $folder/runsc" ;;
+        4) fail "$message" ;;
+        *) say "gVisor's own release cannot be had (${message##*$'\n'})" ;;
+    esac
+}
+
 # What the sandbox needs. Arguments: more packages.
 install_packages() {
     local packages=("$@")
+    download_runsc
     has runsc || packages+=(runsc)
     # Makes the image of the sandbox where no image registry is reachable.
     has mmdebstrap || packages+=(mmdebstrap debian-archive-keyring)
@@ -63,6 +83,7 @@ install_packages() {
 install_alone() {
     local packages=()
     require_own_files
+    download_runsc
     has runsc || packages+=(runsc)
     has mmdebstrap || has_root_folder || packages+=(mmdebstrap debian-archive-keyring)
     if [ "${#packages[@]}" -gt 0 ]; then
@@ -78,12 +99,18 @@ has_root_folder() {
     (cd "$ROOT" && "$VENV/bin/python" -m selfcodealign.sandbox.image has-rootfs) >/dev/null 2>&1
 }
 
-# Runs a file of the library that needs nothing but Python. Arguments: the file, then its own.
-run_library_file() {
-    local python="$VENV/bin/python" file=$1
-    shift
+# Runs a file that needs nothing but Python. Arguments: the file, then its own.
+run_python() {
+    local python="$VENV/bin/python"
     [ -x "$python" ] || python=python3
-    "$python" -I "$ROOT/selfcodealign/sandbox/$file" "$@"
+    "$python" -I "$@"
+}
+
+# The same for a file of the library. Arguments: its name, then its own.
+run_library_file() {
+    local file=$1
+    shift
+    run_python "$ROOT/selfcodealign/sandbox/$file" "$@"
 }
 
 # Warns if gVisor is older than the minimum, and stops with REQUIRE_CURRENT_GVISOR. Arguments: its `runsc`, which may be unknown, or

@@ -9,85 +9,27 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from setup_scripts import (
+    NOBODY,
+    ROOT,
+    assert_one_line_with_exit_2,
+    copy_of_setup,
+    give_to_nobody,
+    is_root,
+    programs,
+    run,
+)
 
 from selfcodealign.sandbox import image_tag, is_too_old, root_folders, runsc_release
 from selfcodealign.sandbox.releases import MIN_RELEASE
 
-ROOT = Path(__file__).parents[2]
-# What docker.sh runs of the library: gVisor's platform, and the oldest release that will do.
-LIBRARY_FILES = ("selfcodealign/sandbox/platforms.py", "selfcodealign/sandbox/releases.py")
-NOBODY = 65534
 SOCKET_ADDRESS_MAX_BYTES = 107
 SKIP_TIMEOUT_S = 20  # half a second on an idle machine; installing takes minutes
-
-is_root = pytest.mark.skipif(os.geteuid() != 0, reason="starts a Docker daemon, which takes root")
-
-
-def run(
-    script: str, folder: Path, *arguments: str, user: int | None = None, **env: str
-) -> subprocess.CompletedProcess[str]:
-    """Run one of the scripts in setup/ of a checkout, without what this session says of Docker, with any gVisor."""
-    environment = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
-    environment |= {"REQUIRE_CURRENT_GVISOR": ""} | env
-    return subprocess.run(
-        [str(folder / "setup" / script), *arguments],
-        cwd=folder,
-        env=environment,
-        user=user,
-        group=user,
-        extra_groups=None if user is None else [],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def assert_one_line_with_exit_2(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    assert done.returncode == 2
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("==>")]
-    assert len(lines) == 1
-    assert lines[0].startswith("setup: ")
-    for word in words:
-        assert word in lines[0]
-
-
-def copy_of_setup(folder: Path) -> Path:
-    folder.mkdir()
-    shutil.copytree(ROOT / "setup", folder / "setup")
-    for name in ("constraints.txt", "pyproject.toml", "Makefile"):
-        shutil.copy(ROOT / name, folder)
-    for name in LIBRARY_FILES:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
-    return folder
-
-
-def programs(folder: Path, lacking: Collection[str] = (), **stand_ins: str) -> str:
-    """A PATH with this machine's programs but for some, and with stand-ins of one line of shell each."""
-    folder.mkdir()
-    for name, line in stand_ins.items():
-        (folder / name).write_text(f"#!/bin/sh\n{line}\n")
-        (folder / name).chmod(0o755)
-    for place in ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"):
-        for program in Path(place).iterdir():
-            if program.name not in lacking and not (folder / program.name).exists():
-                (folder / program.name).symlink_to(program)
-    return str(folder)
-
-
-def give_to_nobody(checkout: Path) -> None:
-    """Make the checkout one of another user, who can reach it; what is made in it later is root's."""
-    for folder in (*checkout.parents, checkout):
-        if folder.is_relative_to(Path("/tmp")) and folder != Path("/tmp"):
-            folder.chmod(0o755)
-    for path in (checkout, *checkout.rglob("*")):
-        os.chown(path, NOBODY, NOBODY)
 
 
 def docker_info(host: str) -> str:
