@@ -12,8 +12,8 @@
 # (sandboxes have no network) and shares nothing with another Docker. Its address goes to .tools/docker-host, which
 # the library reads when DOCKER_HOST is not set.
 #
-# Where there is no gVisor, its own current release is downloaded (setup/gvisor.py: GVISOR_URL names a mirror, or is empty
-# for no download), else the distribution's package installed. It should be as new as selfcodealign/sandbox/releases.py says; with REQUIRE_CURRENT_GVISOR=1 an older one is refused.
+# A missing gVisor is downloaded (setup/gvisor.py; GVISOR_URL names a mirror, or is empty to skip the download). If that
+# fails, the distribution's package is installed. It should be as new as selfcodealign/sandbox/releases.py says; with REQUIRE_CURRENT_GVISOR=1 an older one is refused.
 set -euo pipefail
 # shellcheck source=setup/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -53,8 +53,8 @@ own_pid() {
     printf '%s' "$pid"
 }
 
-# gVisor's own current release, where there is no gVisor; quietly nothing where it cannot be downloaded: distributions have
-# a package of it. Root installs it for the machine, as packages are; anybody else beside the environment's programs.
+# Downloads gVisor's own current release if there is no gVisor. A failed download is reported and is not an error: the
+# distribution's package is next. Root installs it for the whole machine, other users into the virtual environment.
 download_runsc() {
     local folder=/usr/local/bin message code=0
     ! has runsc || return 0

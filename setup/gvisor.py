@@ -1,7 +1,7 @@
-"""Download gVisor's own current release: its program `runsc`, checked against the SHA-512 that is published beside it.
+"""Download `runsc`, gVisor's program, from its current release, and check it against the published SHA-512.
 
-Distributions have old releases, and gVisor runs code that nobody has read. Only the standard library: set-up runs this
-file before there is a virtual environment.
+Packages of distributions are often too old for hostile code. Only the standard library: set-up may run this file before
+there is a virtual environment.
 
     python3 -I setup/gvisor.py DESTINATION
 

@@ -9,7 +9,7 @@ from typing import Literal
 from selfcodealign.evaluation.benchmarks import Benchmark, Task
 from selfcodealign.evaluation.samples import Sample
 from selfcodealign.generation import Decoding, Generation, PromptFormat, Request, Usage
-from selfcodealign.opened_answers import OPENING, STOPS
+from selfcodealign.opened_answers import COMPLETION_REQUEST, OPENING, STOPS
 from selfcodealign.records import derived_seed
 
 # A base model writes on behind the function: what starts at the left margin and is no part of a solution ends it.
@@ -28,10 +28,7 @@ COMPLETION_STOPS = {
     "mbpp": ('\n"""', "\nassert ", "\nprint(", "\nif __name__", "\n#", "\n```"),
 }
 INSTRUCTIONS = {
-    "humaneval": (
-        "Complete this Python function as its docstring says. Reply with one Python code block that holds the whole"
-        " function and every import that it needs, without tests."
-    ),
+    "humaneval": COMPLETION_REQUEST,
     "mbpp": (
         "Solve this task in Python; the assertion shows name and use of the function. Reply with one Python code block"
         " that holds the whole function and every import that it needs, without tests."

@@ -7,25 +7,20 @@ import ast
 from collections.abc import Iterable
 
 from selfcodealign.generation.steps import LANGUAGE, StepResult
+from selfcodealign.opened_answers import COMPLETION_REQUEST
 from selfcodealign.program_text import statements_of
 from selfcodealign.records import Dropped, Instruction, Seed, derived_seed, row_id
 
 CATEGORY = "function"
 # The difficulty of a seed's function is neither drawn nor measured.
 DIFFICULTY = "unrated"
-# Both forms in which people and benchmarks ask for a function: a sentence, or the beginning of the code.
-REQUEST = "Write a Python function"
-COMPLETION_REQUEST = (
-    "Complete this Python function as its docstring says. Reply with one Python code block that holds the whole"
-    " function and every import that it needs, without tests."
-)
 
 
 def function_tasks(seeds: Iterable[Seed], *, run_seed: int) -> StepResult[Instruction]:
     """Make one task per seed from its signature and docstring.
 
-    Half of the tasks ask for the function in a sentence; the others show its imports, signature and docstring as code
-    to be completed.
+    A random half of the tasks requests the function in a sentence. The other half shows its imports, signature and
+    docstring as code to complete, with the request that evaluation uses for HumanEval+.
 
     Args:
         seeds: the seeds; each has a docstring (`filter_seeds.docstring`).
@@ -44,7 +39,7 @@ def function_tasks(seeds: Iterable[Seed], *, run_seed: int) -> StepResult[Instru
                 Dropped(id=seed.id, parent_id=seed.id, reason=reason, detail=seed.name, text=seed.code)
             )
             continue
-        text = f"{REQUEST} `{shown}`.\n\n{seed.docstring.strip()}"
+        text = f"Write a Python function `{shown}`.\n\n{seed.docstring.strip()}"
         begun = stub(seed.code)
         if begun is not None and derived_seed(run_seed, "function_form", seed.id) % 2:
             text = f"{COMPLETION_REQUEST}\n\n```python\n{begun}\n```"
@@ -70,20 +65,26 @@ def signature(code: str) -> str | None:
     Args:
         code: imports, then one function.
     """
-    function = next(reversed(statements_of(code)), None)
-    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+    function = _last_function(code)
+    if function is None:
         return None
     returns = f" -> {ast.unparse(function.returns)}" if function.returns else ""
     return f"{function.name}({ast.unparse(function.args)}){returns}"
 
 
 def stub(code: str) -> str | None:
-    """Return a seed's code up to the end of the docstring of its function, or None if there is no such docstring.
+    """Return the imports, signature and docstring of a seed's function, or None if it does not have a docstring.
 
     Args:
         code: imports, then one function.
     """
-    function = next(reversed(statements_of(code)), None)
-    if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or ast.get_docstring(function) is None:
+    function = _last_function(code)
+    if function is None or ast.get_docstring(function) is None:
         return None
     return "\n".join(code.split("\n")[: function.body[0].end_lineno])
+
+
+def _last_function(code: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The function that the code ends with."""
+    last = next(reversed(statements_of(code)), None)
+    return last if isinstance(last, ast.FunctionDef | ast.AsyncFunctionDef) else None

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 LIBRARY_FILES = ("selfcodealign/sandbox/platforms.py", "selfcodealign/sandbox/releases.py")
 NOBODY = 65534
 
-is_root = pytest.mark.skipif(os.geteuid() != 0, reason="starts a Docker daemon, which takes root")
+is_root = pytest.mark.skipif(os.geteuid() != 0, reason="starts a Docker daemon or changes users, which needs root")
 
 
 def run(
@@ -60,7 +60,7 @@ def copy_of_setup(folder: Path) -> Path:
 
 
 def programs(folder: Path, lacking: Collection[str] = (), **stand_ins: str) -> str:
-    """A PATH with this machine's programs but for some, and with stand-ins of one line of shell each."""
+    """Make a PATH of this machine's programs, without some of them and with one-line shell stand-ins for others."""
     folder.mkdir()
     for name, line in stand_ins.items():
         (folder / name).write_text(f"#!/bin/sh\n{line}\n")

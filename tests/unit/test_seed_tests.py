@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfcodealign.generation import function_tasks
-from selfcodealign.generation.function_tasks import COMPLETION_REQUEST, signature, stub
+from selfcodealign.generation.function_tasks import signature, stub
+from selfcodealign.opened_answers import COMPLETION_REQUEST
 from selfcodealign.records import Response, Seed
 from selfcodealign.sandbox.consensus import MAX_ASSERTIONS
 from selfcodealign.sandbox.seed_tests import TOLERANCE, Call, as_assertion, calls_of, plain_value
