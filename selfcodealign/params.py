@@ -18,6 +18,7 @@ PromptForm = Literal["auto", "chat", "completion"]
 Criterion = Literal["random", "strongest", "shortest", "agreed"]
 TypeCheckerName = Literal["pyright", "pyrefly", "ty"]
 ShownTest = Literal["random", "hardest"]
+PreferenceMatch = Literal["comments", "length"]
 Balance = Literal["category", "difficulty", "kind", "package"]
 ModelName = Literal["base", "aligned"]
 BenchmarkName = Literal["humaneval_plus", "mbpp_plus"]
@@ -349,7 +350,12 @@ class SelectExamples(Section):
     preferences_per_task: Count = Field(
         default=1,
         description="preference pairs of a task at most (for finetune_model.objective dpo): first its kept answer, then"
-        " other passing ones, each with a failing one of about its length",
+        " other passing ones, each with a failing one that is like it otherwise",
+    )
+    preference_match: PreferenceMatch = Field(
+        default="comments",
+        description="what the answers of a preference pair have in common: comments: both have a comment or none has,"
+        " and about the same length; length: the length alone",
     )
     shown_tests: Share = Field(
         default=0.0,

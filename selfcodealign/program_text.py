@@ -1,7 +1,9 @@
-"""Programs as text: the code blocks of a Markdown answer, the layout of a program, and the names in it."""
+"""Programs as text: the code blocks of a Markdown answer, the layout of a program, the names and comments in it."""
 
 import ast
+import io
 import re
+import tokenize
 
 FENCE = re.compile(r"^[ \t]*```[ \t]*([A-Za-z0-9_+-]*)[ \t]*$", re.MULTILINE)
 PYTHON_LABELS = frozenset({"python", "py", "python3", ""})
@@ -49,3 +51,11 @@ def statements_of(code: str) -> list[ast.stmt]:
         return ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
+
+
+def has_comment(code: str) -> bool:
+    """Whether the code has a comment. Code that cannot be tokenized is read up to the fault."""
+    try:
+        return any(token.type == tokenize.COMMENT for token in tokenize.generate_tokens(io.StringIO(code).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return False

@@ -93,6 +93,7 @@ def main(
             temperature=settings.temperature,
             cut_short=solutions.num_cut_short,
             mean_output_tokens=solutions.mean_output_tokens and round(solutions.mean_output_tokens, 1),
+            with_comment=solutions.num_commented,
             unanswered=solutions.num_unanswered,
             usage=solutions.usage.as_metrics(),
             cost=solutions.usage.cost.as_metrics(),

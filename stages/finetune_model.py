@@ -192,6 +192,7 @@ def _record(run: StageRun, result: TrainingResult, *, rows_in: int) -> None:
         train_seconds=result.train_seconds,
         share_weights_changed=result.change.saved,
         share_weights_changed_in_bfloat16=result.change.bfloat16,
+        kl_from_base=None if result.divergence is None else round(result.divergence, 6),
         precision=dataclasses.asdict(result.precision),
     )
 

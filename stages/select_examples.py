@@ -125,7 +125,7 @@ def main(
             params.workers,
             shared_tests=shared_tests,
         )
-        taken = take_shipped(shipped, pairing.preferences, benchmarks)
+        taken = take_shipped(shipped, pairing.preferences, benchmarks, settings.preference_match)
         reasons = Counter(row.reason for row in selection.dropped)
         facts = CardFacts(
             funnel=[

@@ -1,4 +1,4 @@
-"""Preference pairs: each kept answer with a failing answer of the same task, matched in length."""
+"""Preference pairs: each kept answer with a failing answer of the same task, matched in comments and length."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,8 @@ from selfcodealign.curation.selection import INLINE_RESPONSES, Selection
 from selfcodealign.curation.summary import most_frequent, quantiles
 from selfcodealign.evaluation import BenchmarkText
 from selfcodealign.parallel import ALONE, ordered_map
-from selfcodealign.params import Workers
+from selfcodealign.params import PreferenceMatch, Workers
+from selfcodealign.program_text import closed_blocks, has_comment
 from selfcodealign.records import Example, Instruction, Preference, Response, Verdict, derived_seed, row_id
 
 PREFERENCES_FILE = "preferences.parquet"
@@ -32,6 +33,7 @@ class UnpairedReason(StrEnum):
     OWN_TESTS = "own_tests"
     NO_FAILING_RESPONSE = "no_failing_response"
     NO_USABLE_FAILING_RESPONSE = "no_usable_failing_response"
+    COMMENTS_DIFFER = "comments_differ"
     FAILING_RESPONSES_USED = "failing_responses_used"
     BEYOND_PREFERENCES_PER_TASK = "beyond_preferences_per_task"
 
@@ -71,7 +73,27 @@ class Pairing:
             "unusable_failing_responses": self.unusable,
             "chosen_words": quantiles(len(row.chosen.split()) for row in self.preferences),
             "rejected_words": quantiles(len(row.rejected.split()) for row in self.preferences),
+            "comments": comment_counts(self.preferences),
         }
+
+
+def comment_counts(preferences: Sequence[Preference]) -> dict[str, int]:
+    """Number of pairs by which of their answers have a comment: both, the chosen one alone, the rejected one, none."""
+    counts = dict.fromkeys(("both", "chosen", "rejected", "none"), 0)
+    for row in preferences:
+        chosen, rejected = _commented(row.chosen), _commented(row.rejected)
+        side = ("both" if rejected else "chosen") if chosen else ("rejected" if rejected else "none")
+        counts[side] += 1
+    return counts
+
+
+def comments_differ(row: Preference) -> bool:
+    """Whether one answer of a pair has a comment and the other one has none."""
+    return _commented(row.chosen) != _commented(row.rejected)
+
+
+def _commented(answer: str) -> bool:
+    return any(has_comment(block) for block in closed_blocks(answer) or [])
 
 
 def pair_preferences(
@@ -88,9 +110,11 @@ def pair_preferences(
     """Pair each kept answer with a failing answer of its task. The order of the rows does not matter.
 
     The chosen response passed. The rejected one ran and failed, satisfies the rules for single responses, and is not a
-    copy of a passing one: the tests of such a copy are wrong, not its code. Among several, the response closest in
-    length (characters) to the chosen one is taken, because DPO would otherwise learn length; ties are drawn by id. No
-    response is in two pairs.
+    copy of a passing one: the tests of such a copy are wrong, not its code. No response is in two pairs.
+
+    The two must differ in correctness alone as far as possible, because DPO learns every other difference as well, and
+    more easily. With `preference_match` `comments` the rejected response has a comment if and only if the chosen one
+    has. Among several, the one closest in length (characters) to the chosen one is taken; ties are drawn by id.
 
     If responses were judged by consensus tests, only those are paired. Verdicts from a response's own tests are not
     comparable: the model wrote these tests too, and a failing response can be the correct one.
@@ -125,16 +149,18 @@ def pair_preferences(
             failing=[response for response in answers.failing[task] if response.id not in faults],
             had_failing=bool(answers.failing[task]),
             limit=settings.preferences_per_task,
+            match=settings.preference_match,
         )
         for example in kept:
             chosen = passing.get(example.response_id)
             reason = _why_not_chosen(example) if chosen is None else pairs.add(chosen)
             unpaired.update([reason.value] if reason else [])
         num_kept = len(pairs.pairs)
+        is_kept_comparable = any(example.response_id in passing for example in kept)
         chosen_keys = {whitespace_free_key(example.response) for example in kept}
         for response in passing.values():
             key = whitespace_free_key(response.response)
-            if num_kept and response.id in not_drawn and key not in chosen_keys:
+            if is_kept_comparable and response.id in not_drawn and key not in chosen_keys:
                 chosen_keys.add(key)
                 pairs.add(response)
         num_further += len(pairs.pairs) - num_kept
@@ -217,22 +243,26 @@ def _keys(response: Response) -> tuple[bytes, bytes]:
 class _TaskPairs:
     """The pairs of one task, made one at a time."""
 
-    def __init__(self, failing: list[Response], *, had_failing: bool, limit: int) -> None:
+    def __init__(
+        self, failing: list[Response], *, had_failing: bool, limit: int, match: PreferenceMatch = "comments"
+    ) -> None:
         """Take what can be rejected.
 
         Args:
             failing: failing responses, in drawn order.
             had_failing: whether any response failed, usable or not.
             limit: pairs at most.
+            match: what the responses of a pair must have in common.
         """
         self.pairs: list[tuple[Response, Response]] = []
         self._failing = failing
         self._had_failing = had_failing
         self._had_usable = bool(failing)
         self._limit = limit
+        self._match = match
 
     def add(self, chosen: Response) -> UnpairedReason | None:
-        """Pair a passing response with the failing one closest in length; returns None, or the reason for no pair."""
+        """Pair a passing response with the failing one most like it; returns None, or the reason for no pair."""
         if not self._had_usable:
             unusable = UnpairedReason.NO_USABLE_FAILING_RESPONSE
             return unusable if self._had_failing else UnpairedReason.NO_FAILING_RESPONSE
@@ -240,11 +270,17 @@ class _TaskPairs:
             return UnpairedReason.BEYOND_PREFERENCES_PER_TASK
         if not self._failing:
             return UnpairedReason.FAILING_RESPONSES_USED
+        alike = [response for response in self._failing if self._are_alike(chosen, response)]
+        if not alike:
+            return UnpairedReason.COMMENTS_DIFFER
         length = len(chosen.response)
-        rejected = min(self._failing, key=lambda response: abs(len(response.response) - length))
+        rejected = min(alike, key=lambda response: abs(len(response.response) - length))
         self._failing.remove(rejected)
         self.pairs.append((chosen, rejected))
         return None
+
+    def _are_alike(self, chosen: Response, failing: Response) -> bool:
+        return self._match == "length" or has_comment(chosen.code) == has_comment(failing.code)
 
 
 def _preference(example: Example, chosen: Response, rejected: Response, verdicts: Mapping[str, Verdict]) -> Preference:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from selfcodealign.curation.normalised_code import parse_python
 from selfcodealign.curation.syntax_rules import has_live_assertion, is_code_tested, placeholder
-from selfcodealign.params import Balance, Criterion, ShownTest
+from selfcodealign.params import Balance, Criterion, PreferenceMatch, ShownTest
 from selfcodealign.records import Response, Strength, Verdict
 
 
@@ -54,6 +54,7 @@ class SelectionSettings:
         balance: what `max_examples` is shared out over in equal parts: category, difficulty, both (`kind`) or package;
             parts that cannot be filled go to the others. None: it is not shared out.
         preferences_per_task: preference pairs of a task at most.
+        preference_match: what the two answers of a preference pair have in common; see `pair_preferences`.
         shown_tests: share of the tasks that show one of their tests, from 0 to 1.
         shown_test: which one; see `with_shown_test`.
         seed: the run's seed; draws derive from it and the row's id.
@@ -70,6 +71,7 @@ class SelectionSettings:
     max_examples: int | None = None
     balance: Balance | None = None
     preferences_per_task: int = 1
+    preference_match: PreferenceMatch = "comments"
     shown_tests: float = 0.0
     shown_test: ShownTest = "random"
     seed: int = 0

@@ -10,8 +10,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from selfcodealign.curation.decontamination import Decontaminator
+from selfcodealign.curation.preferences import comments_differ
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation import BenchmarkText
+from selfcodealign.params import PreferenceMatch
 from selfcodealign.records import Preference, read_rows
 
 # Each set of shipped pairs has its own folder in here.
@@ -23,6 +25,7 @@ class ShippedReason(StrEnum):
 
     TASK_OF_THE_RUN = "task_of_the_run"
     BENCHMARK_TEXT = "benchmark_text"
+    COMMENTS_DIFFER = "comments_differ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +59,22 @@ def read_shipped(root: Path, name: str) -> list[Preference]:
 
 
 def take_shipped(
-    shipped: Sequence[Preference], own: Sequence[Preference], benchmarks: Sequence[BenchmarkText]
+    shipped: Sequence[Preference],
+    own: Sequence[Preference],
+    benchmarks: Sequence[BenchmarkText],
+    match: PreferenceMatch = "comments",
 ) -> ShippedPairs:
     """Select the shipped pairs to add to a run's own.
 
     Pairs of tasks for which the run has its own pairs are dropped, because the run's pairs match its settings. Pairs
-    that contain benchmark text are dropped as well: the set may predate a benchmark that this run imports.
+    that contain benchmark text are dropped as well: the set may predate a benchmark that this run imports. With `match`
+    `comments` so are pairs of which one answer has a comment and the other one has none.
 
     Args:
         shipped: the pairs of a set.
         own: the run's own pairs.
         benchmarks: texts that no pair may hold.
+        match: what the two answers of a pair have in common, as in `pair_preferences`.
     """
     tasks = {row.instruction_id for row in own}
     decontaminator = Decontaminator(benchmarks)
@@ -78,6 +86,8 @@ def take_shipped(
             dropped[ShippedReason.TASK_OF_THE_RUN.value] += 1
         elif decontaminator.hits(row.id, text):
             dropped[ShippedReason.BENCHMARK_TEXT.value] += 1
+        elif match == "comments" and comments_differ(row):
+            dropped[ShippedReason.COMMENTS_DIFFER.value] += 1
         else:
             taken.append(row)
     return ShippedPairs(taken, dropped)

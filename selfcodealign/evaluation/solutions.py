@@ -10,6 +10,7 @@ from selfcodealign.evaluation.benchmarks import Benchmark, Task
 from selfcodealign.evaluation.samples import Sample
 from selfcodealign.generation import Decoding, Generation, PromptFormat, Request, Usage
 from selfcodealign.opened_answers import COMPLETION_REQUEST, OPENING, STOPS
+from selfcodealign.program_text import has_comment
 from selfcodealign.records import derived_seed
 
 # A base model writes on behind the function: what starts at the left margin and is no part of a solution ends it.
@@ -52,6 +53,7 @@ class SolutionSet:
         num_cut_short: answers that used up their tokens.
         mean_output_tokens: mean length of an answer in generated tokens, answers from the journal included; None if
             nothing was answered.
+        num_commented: answers with a comment.
         num_unanswered: requests that the engine did not take.
     """
 
@@ -60,6 +62,7 @@ class SolutionSet:
     usage: Usage
     num_cut_short: int
     mean_output_tokens: float | None
+    num_commented: int
     num_unanswered: int
 
 
@@ -127,6 +130,7 @@ def generate_solutions(
         usage=generation.usage,
         num_cut_short=sum(answer.finish_reason == "length" for answer in generation.answers.values()),
         mean_output_tokens=statistics.fmean(lengths) if lengths else None,
+        num_commented=sum(has_comment(answer.text) for answer in generation.answers.values()),
         num_unanswered=len(generation.rejections),
     )
 

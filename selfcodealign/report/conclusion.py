@@ -53,6 +53,7 @@ class BenchmarkRow:
         paired: the comparison of both; None if only one was evaluated.
         cut_off: answers that were cut off at `max_new_tokens`, base and aligned.
         answer_length: mean length of an answer in tokens, base and aligned.
+        commented: answers with a comment, base and aligned.
         pass_at_10: pass@10 by model, for those with at least 10 samples per task.
     """
 
@@ -62,6 +63,7 @@ class BenchmarkRow:
     paired: Paired | None
     cut_off: tuple[str, str]
     answer_length: tuple[str, str]
+    commented: tuple[str, str]
     pass_at_10: dict[str, float]
 
     @property
@@ -106,6 +108,7 @@ def benchmark_rows(inputs: ReportInputs) -> list[BenchmarkRow]:
                     decimal(_metric(base, "mean_output_tokens")),
                     decimal(_metric(aligned, "mean_output_tokens")),
                 ),
+                commented=(whole(_metric(base, "with_comment")), whole(_metric(aligned, "with_comment"))),
                 pass_at_10={model: value for model, value in at_10.items() if value is not None},
             )
         )

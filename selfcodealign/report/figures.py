@@ -176,7 +176,11 @@ def _kept_weights(values: Mapping[str, Any]) -> str:
     written = [percent(value) if is_rate else f"{value:.3f}" for value in (before, kept)]
     if values.get("kept") == "base":
         return f" Kept: the base model, because no step {verb} its held-out {name} of {written[0]}."
-    return f" Kept: {values.get('kept')}; held-out {name} {written[0]} before, {written[1]} after."
+    sentence = f" Kept: {values.get('kept')}; held-out {name} {written[0]} before, {written[1]} after."
+    divergence = facts.figure(values, "kl_from_base")
+    if divergence is not None:
+        sentence += f" KL divergence of the base model from it: {divergence:.2g} nats per token of held-out answers."
+    return sentence
 
 
 def score_figure(scores: Sequence[Score]) -> Figure | None:

@@ -12,6 +12,7 @@ from selfcodealign.errors import InputError, SelfCodeAlignError
 from selfcodealign.models import quiet_transformers
 from selfcodealign.training.checkpoints import last_whole_checkpoint
 from selfcodealign.training.curve import LossPoint, epoch_losses, loss_curve
+from selfcodealign.training.divergence import divergence_from_base
 from selfcodealign.training.groups import check_some_varied, group_points
 from selfcodealign.training.objectives import Pairs
 from selfcodealign.training.plan import evaluation_steps
@@ -90,6 +91,7 @@ def finetune_model(
         groups = group_points(trainer.state.log_history)
         if kept_step:
             check_some_varied(groups)
+        divergence = _divergence(setup, base, settings) if kept_step else 0.0
         change = _save(setup, base, settings, seed, kept_step, destination)
     curve = loss_curve(trainer.state.log_history, trainer.steps_per_epoch)
     rewards = reward_points(trainer.state.log_history)
@@ -117,6 +119,7 @@ def finetune_model(
         tokens_per_second=round(_tokens_since(curve, resumed_from_step) / max(seconds, 1e-9), 1),
         masked_row=setup.masked_row,
         change=change,
+        divergence=divergence,
         precision=setup.precision,
     )
     logger.info("finetune_model: %s", result.outcome)
@@ -149,6 +152,11 @@ def _restore_best(trainer: Any, best: BestWeights | None) -> int:
     if best.best.step not in {0, last_step}:
         best.restore(trainer.model)
     return best.best.step
+
+
+def _divergence(setup: Setup, base: Path, settings: FinetuneModel) -> float | None:
+    rows = setup.objective.answers(setup.held_out)
+    return divergence_from_base(setup.trainer.model, base, rows, settings, setup.precision)
 
 
 def _save(

@@ -26,6 +26,8 @@ class Objective:
             text, with the part that the loss sees between `<<` and `>>`.
         holdout_loss: takes the trainer and held-out rows before training, and returns the function that computes their
             loss with the weights of the moment; None: the objective has no loss on given answers.
+        answers: the rows' prompts with an answer each, on which the trained model is compared with its base; none if
+            the model samples its answers itself.
         is_rewarded: it samples answers and needs a reward; its `build_trainer` also takes `reward` and `end_token`.
     """
 
@@ -34,6 +36,7 @@ class Objective:
     build_trainer: Callable[..., Any]
     check: Callable[[Any, Sequence[Any], Any, int], str]
     holdout_loss: Callable[[Any, Sequence[Any]], Callable[[], float]] | None
+    answers: Callable[[Sequence[Any]], list[TokenRow]]
     is_rewarded: bool = False
 
     def tokenise(
@@ -101,7 +104,16 @@ def _side(batch: dict[str, Any], side: int) -> dict[str, Any]:
 
 
 OBJECTIVES = {
-    "sft": Objective(Example, tokenise_examples, build_trainer, _check_examples, _example_loss),
-    "dpo": Objective(Preference, tokenise_preferences, build_preference_trainer, _check_preferences, _preference_loss),
-    "grpo": Objective(Example, tasks_of_examples, build_group_trainer, _check_tasks, None, is_rewarded=True),
+    "sft": Objective(Example, tokenise_examples, build_trainer, _check_examples, _example_loss, list),
+    "dpo": Objective(
+        Preference,
+        tokenise_preferences,
+        build_preference_trainer,
+        _check_preferences,
+        _preference_loss,
+        lambda rows: [row.chosen for row in rows],
+    ),
+    "grpo": Objective(
+        Example, tasks_of_examples, build_group_trainer, _check_tasks, None, lambda rows: [], is_rewarded=True
+    ),
 }

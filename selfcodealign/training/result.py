@@ -38,6 +38,8 @@ class TrainingResult:
         tokens_per_second: prompt and answer tokens trained on per second in this run; 0 if no step was left to do.
         masked_row: one row as text, what the loss sees between `<<` and `>>`.
         change: shares of the saved weights that differ from the base model's.
+        divergence: KL(base || saved) on held-out answers, nats per token; see `divergence_from_base`. None if no answer
+            was held out.
         precision: device and number formats.
     """
 
@@ -62,6 +64,7 @@ class TrainingResult:
     tokens_per_second: float
     masked_row: str
     change: WeightChange
+    divergence: float | None
     precision: Precision
 
     @property

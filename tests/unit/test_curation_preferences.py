@@ -63,6 +63,37 @@ def test_the_kept_answer_is_paired_with_the_failing_one_of_the_closest_length() 
     assert pairing.summary()["pairs"] == 1
 
 
+def commented(row: Response) -> Response:
+    """The answer with a comment in its code and its text."""
+    text = row.response.replace("```python\n", "```python\n# why\n", 1)
+    return replace(row, code=f"# why\n{row.code}", response=text)
+
+
+def test_the_failing_answer_has_a_comment_only_if_the_chosen_one_has() -> None:
+    owner = task(1)
+    good = commented(padded(owner, 0, 500))
+    plain, far = padded(owner, 1, 500), commented(padded(owner, 2, 10))
+    statuses = [(good, "passed"), (plain, "failed"), (far, "failed")]
+    matched, by_length = (pair([owner], statuses, preference_match=match)[0] for match in ("comments", "length"))
+    assert [row.rejected_id for row in matched.preferences] == [far.id]
+    assert [row.rejected_id for row in by_length.preferences] == [plain.id]
+    assert matched.summary()["comments"] == {"both": 1, "chosen": 0, "rejected": 0, "none": 0}
+    assert by_length.summary()["comments"] == {"both": 0, "chosen": 1, "rejected": 0, "none": 0}
+
+
+def test_a_kept_answer_unlike_all_failing_ones_leaves_the_pair_to_another_passing_answer() -> None:
+    owner = task(1)
+    passing = [commented(answer(owner, 0)), answer(owner, 1)]
+    failing = answer(owner, 2)
+    for seed in range(8):
+        pairing, selection = pair(
+            [owner], [*((row, "passed") for row in passing), (failing, "failed")], seed=seed, preferences_per_task=2
+        )
+        assert [(row.chosen_id, row.rejected_id) for row in pairing.preferences] == [(passing[1].id, failing.id)]
+        is_kept = selection.examples[0].response_id == passing[1].id
+        assert (pairing.unpaired, pairing.num_further) == (({}, 0) if is_kept else ({"comments_differ": 1}, 1))
+
+
 def test_where_answers_were_judged_by_consensus_those_with_tests_of_their_own_are_in_no_pair() -> None:
     tasks = [task(1), task(2), task(3)]
     good = [answer(owner, 0) for owner in tasks]

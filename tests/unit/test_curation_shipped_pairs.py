@@ -43,7 +43,16 @@ def test_tasks_of_the_run_and_text_of_a_benchmark_are_left_out_and_counted() -> 
     copied = replace(pair(3, 3), chosen=f"```python\n{solution}\n```")
     taken = take_shipped([pair(1, 1), pair(2, 2), copied], [pair(9, 2)], [benchmark])
     assert taken.preferences == [pair(1, 1)]
-    assert taken.dropped == {"task_of_the_run": 1, "benchmark_text": 1}
+    assert taken.dropped == {"task_of_the_run": 1, "benchmark_text": 1, "comments_differ": 0}
+
+
+def test_pairs_with_a_comment_on_one_side_are_left_out_unless_length_alone_is_matched() -> None:
+    unlike = replace(pair(2, 2), chosen="```python\nx = 1  # one\n```")
+    alike = replace(unlike, id="pair-3", rejected="```python\n# two\nx = 2\n```")
+    taken = take_shipped([pair(1, 1), unlike, alike], [], [])
+    assert taken.preferences == [pair(1, 1), alike]
+    assert taken.dropped["comments_differ"] == 1
+    assert take_shipped([unlike], [], [], "length").preferences == [unlike]
 
 
 def test_without_a_set_nothing_is_taken() -> None:

@@ -151,6 +151,7 @@ def test_every_task_gets_one_sample_and_unanswered_ones_an_empty_one() -> None:
         ("HumanEval/1", FULL),
     ]
     assert (found.num_cut_short, found.num_unanswered, found.mean_output_tokens) == (1, 1, 9.0)
+    assert found.num_commented == 0
 
 
 def sampled(task_ids: list[str], num_samples: int, temperature: float, seed: int = 42) -> tuple[list[Request], Any]:

@@ -81,8 +81,9 @@ def answers(requests: Sequence[Request], decoding: Decoding, **_: object) -> Gen
         task_id, _, number = request.id.partition("#")
         is_cut_off = task_id == "HumanEval/0"
         code = "right" if number == "0" else "wrong"
+        comment = "  # the first" if number == "0" else ""
         reason = "length" if is_cut_off else "stop"
-        generation.answers[request.id] = Answer(f"add = {code!r}", reason, 10, 0, 300 if is_cut_off else 60)
+        generation.answers[request.id] = Answer(f"add = {code!r}{comment}", reason, 10, 0, 300 if is_cut_off else 60)
     return generation
 
 
@@ -123,6 +124,7 @@ def test_the_report_finds_scores_lengths_and_cut_off_answers_under_the_names_tha
     assert (row.base.value, row.num_tasks) == (pytest.approx(0.1), 3)
     assert row.pass_at_10 == {"base": 1.0}
     assert (row.cut_off, row.answer_length) == (("10", "\u2013"), ("140.0", "\u2013"))
+    assert row.commented == ("3", "\u2013")
     assert len((tmp_path / "base/humaneval_plus/samples.jsonl").read_text().splitlines()) == 30
 
 

@@ -121,8 +121,8 @@ def test_several_samples_per_task_count_as_shares_of_their_task() -> None:
 
 
 def test_the_first_line_of_the_page_is_the_conclusion_and_every_benchmark_has_its_row() -> None:
-    base = {"cut_short": 21, "mean_output_tokens": 151.64}
-    aligned = {"cut_short": 3, "mean_output_tokens": 80.0}
+    base = {"cut_short": 21, "mean_output_tokens": 151.64, "with_comment": 40}
+    aligned = {"cut_short": 3, "mean_output_tokens": 80.0, "with_comment": 7}
     evaluations = [
         evaluation("base", "humaneval_plus", [True, False], **base),
         evaluation("aligned", "humaneval_plus", [True, True], **aligned),
@@ -131,7 +131,7 @@ def test_the_first_line_of_the_page_is_the_conclusion_and_every_benchmark_has_it
     ]
     page = render_page(ReportInputs(params=PARAMS, evaluations=evaluations))
     assert page.index("No difference could be shown") < page.index("No training pairs have been selected yet")
-    for cell in ("21 \u2192 3", "151.6 \u2192 80.0", "\u2013 \u2192 \u2013", "<td>+50.0 points</td>"):
+    for cell in ("21 \u2192 3", "151.6 \u2192 80.0", "40 \u2192 7", "\u2013 \u2192 \u2013", "<td>+50.0 points</td>"):
         assert cell in page
     for heading in ("pass@1, HumanEval+", "pass@1, MBPP+"):
         assert heading in page

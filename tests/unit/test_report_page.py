@@ -31,11 +31,13 @@ from selfcodealign.report import (
 def test_the_curve_says_what_was_trained_on(tmp_path: Path, objective: str, shipped: int, sentence: str) -> None:
     metrics = {"objective": objective, "num_train": 40, "rows_in": 44, "kept": "step 5"}
     stages = {
-        "finetune_model": {**metrics, "score_base": 0.7, "score_kept": 0.6},
+        "finetune_model": {**metrics, "score_base": 0.7, "score_kept": 0.6, "kl_from_base": 0.0123},
         "select_examples": {"shipped_pairs": {"pairs": shipped}},
     }
     curve = [LossPoint(step=1, loss=0.7, tokens=10)]
-    assert sentence in read(render(tmp_path, stages=stages, loss=curve)).text
+    shown = read(render(tmp_path, stages=stages, loss=curve)).text
+    assert sentence in shown
+    assert "KL divergence of the base model from it: 0.012 nats per token of held-out answers." in shown
 
 
 def test_a_run_without_anything_says_so_instead_of_failing(tmp_path: Path) -> None:

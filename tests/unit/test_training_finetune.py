@@ -102,6 +102,8 @@ def test_the_saved_model_has_the_loss_of_the_model_that_was_trained(base: Path, 
     rows = held_out(20, 0.2)
     assert loss_of_folder(tmp_path / "aligned", rows) == pytest.approx(result.score_at(result.num_steps), abs=2e-5)
     assert loss_of_folder(base, rows) == pytest.approx(result.score_at(0), abs=2e-5)
+    assert result.divergence == pytest.approx(divergence_of_folders(base, tmp_path / "aligned", rows), rel=1e-3)
+    assert result.divergence > 1e-3
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -150,6 +152,23 @@ def held_out(num_examples: int, share: float) -> list[TokenRow]:
     tokenizer, pairs = make_tokenizer(), make_examples(num_examples)
     rows, _ = tokenise_examples(pairs, tokenizer, max_length=200, end_token=end_of_turn_token(tokenizer))
     return split_holdout(rows, pairs, share, seed=1)[1]
+
+
+def divergence_of_folders(base: Path, trained: Path, rows: list[TokenRow]) -> float:
+    """KL(base || trained) of saved models, by transformers and torch alone: mean over the supervised tokens, nats."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    both = [AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32) for folder in (base, trained)]
+    found = []
+    for row in rows:
+        ids = torch.tensor([row.input_ids])
+        with torch.no_grad():
+            before, after = (model(input_ids=ids).logits[0, :-1].log_softmax(-1) for model in both)
+        is_supervised = torch.tensor([label != -100 for label in row.labels[1:]])
+        per_place = torch.nn.functional.kl_div(after, before, reduction="none", log_target=True).sum(-1)
+        found.append(per_place[is_supervised])
+    return float(torch.cat(found).mean())
 
 
 def loss_of_folder(folder: Path, rows: list[TokenRow]) -> float:
@@ -223,14 +242,14 @@ def test_held_out_pairs_are_scored_before_training_after_each_epoch_and_never_tr
     everything = train(base, tmp_path / "all", num_examples=10, holdout_share=0.0)
     assert result.curve[4].tokens == everything.curve[4].tokens - sum(lengths.values())
     assert everything.scores == []
-    assert everything.kept == "step 10"
+    assert (everything.kept, everything.divergence) == ("step 10", None)
 
 
 def test_the_base_model_is_kept_as_it_is_where_training_makes_it_worse(tmp_path: Path) -> None:
     plain = make_model_folder(tmp_path / "base", template=None)
     result = train(plain, tmp_path, num_examples=12, learning_rate=10.0, warmup_share=0.0)
     assert result.kept == "base"
-    assert (result.change.saved, result.change.bfloat16) == (0.0, 0.0)
+    assert (result.change.saved, result.change.bfloat16, result.divergence) == (0.0, 0.0, 0.0)
     assert all(point.score >= result.scores[0].score for point in result.scores)
     for name in ("model.safetensors", "tokenizer_config.json"):
         assert (tmp_path / "aligned" / name).read_bytes() == (plain / name).read_bytes()

@@ -224,6 +224,7 @@ def _write_evaluations(root: Path, draw: random.Random) -> None:
                     "opening": "block",
                     "cut_short": round(21 - luck * 100),
                     "mean_output_tokens": 150.0 - luck * 100,
+                    "with_comment": round(120 - luck * 100),
                 },
             )
 
