@@ -7,7 +7,7 @@ table come from them.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from selfcodealign.errors import InputError
 from selfcodealign.settings_file import Count, NonNegative, Section, Share, first_fault, read_yaml
@@ -19,6 +19,7 @@ Criterion = Literal["random", "strongest", "shortest", "agreed"]
 TypeCheckerName = Literal["pyright", "pyrefly", "ty"]
 ShownTest = Literal["random", "hardest"]
 PreferenceMatch = Literal["comments", "length"]
+ShippedSet = Annotated[str, Field(pattern=r"^[\w.-]+$")]
 Balance = Literal["category", "difficulty", "kind", "package"]
 ModelName = Literal["base", "aligned"]
 BenchmarkName = Literal["humaneval_plus", "mbpp_plus"]
@@ -366,10 +367,15 @@ class SelectExamples(Section):
         description="which test is shown: random: drawn by id; hardest: the one that most answers to the task fail"
         " (needs validate_responses.tests: consensus or seed)",
     )
-    shipped_pairs: Annotated[str, Field(pattern=r"^[\w.-]+$")] | None = Field(
-        default=None,
-        description="preference pairs of an earlier run to add to the run's own: a folder in pairs/; null: none",
+    shipped_pairs: list[ShippedSet] = Field(
+        default=[],
+        description="preference pairs of earlier runs to add to the run's own: folders in pairs/, or a single name",
     )
+
+    @field_validator("shipped_pairs", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else [] if value is None else value
 
 
 class EvaluateModel(Section):

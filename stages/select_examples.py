@@ -1,7 +1,9 @@
 """Stage select_examples: from judged responses to training pairs."""
 
+import logging
 import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,8 @@ from selfcodealign.curation import (
     CardFacts,
     SelectionSettings,
     SelectReason,
+    ShippedReason,
+    is_written_by,
     pair_preferences,
     read_shipped,
     select_examples,
@@ -46,6 +50,8 @@ from selfcodealign.stage import run_stage, stage_run, write_step
 
 NAME = "select_examples"
 DATA = Path("data")
+
+logger = logging.getLogger(__name__)
 
 
 def main(
@@ -107,7 +113,7 @@ def main(
     agreements = by_id(read_rows(agreements_path, Agreement)) if "agreed" in settings.criteria else {}
     instructions = by_id(read_rows(instructions_path, Instruction))
     seeds = by_id(read_rows(seeds_path, Seed))
-    shipped = read_shipped(shipped_path, section.shipped_pairs) if section.shipped_pairs else []
+    shipped, foreign = _read_sets(shipped_path, section.shipped_pairs, params.import_model.name)
     num_concepts = len(read_rows(concepts_path, Concepts))
     root = Path(os.environ.get("DVC_ROOT", "."))
     benchmarks = load_all_texts(benchmarks_path, [root / name for name in params.import_benchmarks.folders])
@@ -156,7 +162,23 @@ def main(
         run.record(**summarise(selection, responses, verdicts, instructions), preferences=pairing.summary())
         if resampled:
             run.record(resampled_responses=len(resampled))
-        run.record(shipped_pairs={"pairs": len(taken.preferences), "dropped": dict(taken.dropped)})
+        dropped = {**taken.dropped, ShippedReason.OTHER_MODEL.value: len(foreign)}
+        by_set = Counter(pair.origin for pair in taken.preferences)
+        run.record(shipped_pairs={"pairs": len(taken.preferences), "by_set": dict(by_set), "dropped": dropped})
+
+
+def _read_sets(root: Path, names: Sequence[str], model: str) -> tuple[list[Preference], list[Preference]]:
+    """The pairs of shipped sets: those of this run's model, and those of other models, which are not used."""
+    own: list[Preference] = []
+    foreign: list[Preference] = []
+    for name in names:
+        pairs = read_shipped(root, name)
+        if is_written_by(root, name, model):
+            own += pairs
+        else:
+            logger.warning("shipped pairs %s are not used: they are answers of another model than %s", name, model)
+            foreign += pairs
+    return own, foreign
 
 
 if __name__ == "__main__":

@@ -17,7 +17,14 @@ from selfcodealign.curation.publish import check_published, publish
 from selfcodealign.curation.resampled_tasks import ChosenTasks, choose_tasks
 from selfcodealign.curation.response_rules import SelectionSettings, SelectReason
 from selfcodealign.curation.selection import Selection, select_examples
-from selfcodealign.curation.shipped_pairs import SHIPPED_FOLDER, ShippedPairs, ShippedReason, read_shipped, take_shipped
+from selfcodealign.curation.shipped_pairs import (
+    SHIPPED_FOLDER,
+    ShippedPairs,
+    ShippedReason,
+    is_written_by,
+    read_shipped,
+    take_shipped,
+)
 from selfcodealign.curation.show import format_row, matching_rows
 from selfcodealign.curation.source_check import SourceState
 from selfcodealign.curation.summary import summarise
@@ -50,6 +57,7 @@ __all__ = [
     "format_row",
     "format_trace",
     "hit_row",
+    "is_written_by",
     "matching_rows",
     "near_duplicate_code",
     "near_duplicates",

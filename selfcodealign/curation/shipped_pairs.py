@@ -1,4 +1,4 @@
-"""Shipped pairs: preference pairs of an earlier run that a small run adds to its own.
+"""Shipped pairs: preference pairs of earlier runs that a small run adds to its own.
 
 A small run makes a few dozen pairs, while published gains used at least a few hundred tasks. The pairs fit only the
 model that wrote their answers; for any other model they are off-policy.
@@ -18,6 +18,8 @@ from selfcodealign.records import Preference, read_rows
 
 # Each set of shipped pairs has its own folder in here.
 SHIPPED_FOLDER = Path("pairs")
+# In the folder of a set: the name of the model that wrote the answers.
+MODEL_FILE = "model.txt"
 
 
 class ShippedReason(StrEnum):
@@ -26,14 +28,16 @@ class ShippedReason(StrEnum):
     TASK_OF_THE_RUN = "task_of_the_run"
     BENCHMARK_TEXT = "benchmark_text"
     COMMENTS_DIFFER = "comments_differ"
+    IN_EARLIER_SET = "in_earlier_set"
+    OTHER_MODEL = "other_model"
 
 
 @dataclass(frozen=True, slots=True)
 class ShippedPairs:
-    """Pairs that a run uses from a shipped set.
+    """Pairs that a run uses from shipped sets.
 
     Attributes:
-        preferences: the pairs, in the order of the set.
+        preferences: the pairs, in the order of the sets.
         dropped: number of unused pairs by `ShippedReason`.
     """
 
@@ -58,6 +62,27 @@ def read_shipped(root: Path, name: str) -> list[Preference]:
     return [replace(row, origin=name) for row in read_rows(path, Preference)]
 
 
+def is_written_by(root: Path, name: str, model: str) -> bool:
+    """Whether a model wrote the answers of a shipped set: whether its name is in the set's folder.
+
+    Args:
+        root: the folder with the sets.
+        name: the set's folder in it.
+        model: name of a packaged model, or of one on the Hub; the owner and the case do not matter.
+
+    Raises:
+        InputError: the set does not say which model it is of.
+    """
+    path = root / name / MODEL_FILE
+    try:
+        writer = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error}); write the name of the model into it whose answers the pairs are"
+        ) from error
+    return writer.lower() == model.rpartition("/")[2].lower()
+
+
 def take_shipped(
     shipped: Sequence[Preference],
     own: Sequence[Preference],
@@ -71,23 +96,25 @@ def take_shipped(
     `comments` so are pairs of which one answer has a comment and the other one has none.
 
     Args:
-        shipped: the pairs of a set.
+        shipped: the pairs of one or more sets. A pair that is in several is taken once.
         own: the run's own pairs.
         benchmarks: texts that no pair may hold.
         match: what the two answers of a pair have in common, as in `pair_preferences`.
     """
     tasks = {row.instruction_id for row in own}
     decontaminator = Decontaminator(benchmarks)
-    taken: list[Preference] = []
+    taken: dict[str, Preference] = {}
     dropped = dict.fromkeys((reason.value for reason in ShippedReason), 0)
     for row in shipped:
         text = "\n\n".join((row.instruction, row.chosen, row.rejected))
-        if row.instruction_id in tasks:
+        if row.id in taken:
+            dropped[ShippedReason.IN_EARLIER_SET.value] += 1
+        elif row.instruction_id in tasks:
             dropped[ShippedReason.TASK_OF_THE_RUN.value] += 1
         elif decontaminator.hits(row.id, text):
             dropped[ShippedReason.BENCHMARK_TEXT.value] += 1
         elif match == "comments" and comments_differ(row):
             dropped[ShippedReason.COMMENTS_DIFFER.value] += 1
         else:
-            taken.append(row)
-    return ShippedPairs(taken, dropped)
+            taken[row.id] = row
+    return ShippedPairs(list(taken.values()), dropped)

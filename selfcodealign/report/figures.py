@@ -162,7 +162,7 @@ def _trained_pairs(inputs: ReportInputs, values: Mapping[str, Any]) -> str:
     num_shipped = facts.figure(inputs.stages.get("select_examples", {}), "shipped_pairs", "pairs")
     num_all = facts.figure(values, "rows_in")
     if num_shipped and num_all:
-        sentence += f" Of all {whole(num_all)} such pairs, {whole(num_shipped)} come from an earlier run."
+        sentence += f" Of all {whole(num_all)} such pairs, {whole(num_shipped)} come from earlier runs."
     return sentence
 
 

@@ -32,6 +32,7 @@ SMALL = {
     "generate_responses.num_samples": 3,
     "generate_responses.max_new_tokens": 320,
     "select_examples.keep": "all",
+    "select_examples.shipped_pairs": [],
     "finetune_model.objective": "sft",  # a run this small has hardly a task with a passing and a failing answer
     "finetune_model.method": "full",
     "finetune_model.learning_rate": None,

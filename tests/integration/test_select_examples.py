@@ -50,7 +50,9 @@ COPIED_TASK = "HumanEval/0"
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run up to validation: each shipped exemplar as a passing response and a failing one, and a benchmark's copy."""
     root = tmp_path_factory.mktemp("run")
-    shutil.copy(REPOSITORY / "params.yaml", root)
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params["select_examples"]["shipped_pairs"] = []
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
     write_benchmark(root / "data/import_benchmarks")
     source = root / "seeds.py"
     source.write_text("\n\n\n".join(exemplar.seed.strip() for exemplar in EXEMPLARS) + "\n", encoding="utf-8")
@@ -185,8 +187,18 @@ def test_pairs_of_an_earlier_run_follow_the_run_s_own(folder: Path) -> None:
     shipped = [row for row in rows if row.origin == "qwen2.5-coder-0.5b-instruct"]
     assert rows == own + shipped
     assert len(own) == len(EXEMPLARS)
-    assert metrics(folder)["shipped_pairs"]["pairs"] == len(shipped) > 100
+    counts = metrics(folder)["shipped_pairs"]
+    assert counts["pairs"] == len(shipped) == counts["by_set"]["qwen2.5-coder-0.5b-instruct"]
+    assert counts["pairs"] + sum(counts["dropped"].values()) == 149
+    assert counts["dropped"]["comments_differ"] > 0
     assert metrics(folder)["preferences"]["pairs"] == len(own)
+    params["import_model"]["name"] = "smollm2-135m-instruct"
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    other = run_stage()
+    assert other.exit_code == 0, other.output
+    counts = metrics(folder)["shipped_pairs"]
+    assert (counts["pairs"], counts["dropped"]["other_model"]) == (0, 149)
+    assert read_rows(folder / "data/select_examples/preferences.parquet", Preference) == own
 
 
 def test_further_responses_are_selected_from_and_paired_like_the_first_ones(selected: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from selfcodealign.curation import read_shipped, take_shipped
+from selfcodealign.curation import is_written_by, read_shipped, take_shipped
 from selfcodealign.errors import InputError
 from selfcodealign.evaluation import BenchmarkText
 from selfcodealign.records import Preference, write_rows
@@ -43,7 +43,13 @@ def test_tasks_of_the_run_and_text_of_a_benchmark_are_left_out_and_counted() -> 
     copied = replace(pair(3, 3), chosen=f"```python\n{solution}\n```")
     taken = take_shipped([pair(1, 1), pair(2, 2), copied], [pair(9, 2)], [benchmark])
     assert taken.preferences == [pair(1, 1)]
-    assert taken.dropped == {"task_of_the_run": 1, "benchmark_text": 1, "comments_differ": 0}
+    assert taken.dropped == {
+        "task_of_the_run": 1,
+        "benchmark_text": 1,
+        "comments_differ": 0,
+        "in_earlier_set": 0,
+        "other_model": 0,
+    }
 
 
 def test_pairs_with_a_comment_on_one_side_are_left_out_unless_length_alone_is_matched() -> None:
@@ -55,6 +61,22 @@ def test_pairs_with_a_comment_on_one_side_are_left_out_unless_length_alone_is_ma
     assert take_shipped([unlike], [], [], "length").preferences == [unlike]
 
 
+def test_a_pair_that_is_in_two_sets_is_taken_from_the_first() -> None:
+    first, second = replace(pair(1, 1), origin="first"), replace(pair(1, 1), origin="second")
+    taken = take_shipped([first, second, pair(2, 2)], [], [])
+    assert taken.preferences == [first, pair(2, 2)]
+    assert taken.dropped["in_earlier_set"] == 1
+
+
 def test_without_a_set_nothing_is_taken() -> None:
     taken = take_shipped([], [pair(1, 1)], [])
     assert (taken.preferences, sum(taken.dropped.values())) == ([], 0)
+
+
+def test_a_set_says_which_model_wrote_it_and_a_set_that_does_not_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "small").mkdir()
+    with pytest.raises(InputError, match=r"model\.txt cannot be read .* write the name of the model"):
+        is_written_by(tmp_path, "small", "qwen2.5-coder-0.5b-instruct")
+    (tmp_path / "small/model.txt").write_text("qwen2.5-coder-0.5b-instruct\n")
+    models = ["qwen2.5-coder-0.5b-instruct", "Qwen/Qwen2.5-Coder-0.5B-Instruct", "qwen2.5-coder-1.5b-instruct", ""]
+    assert [is_written_by(tmp_path, "small", model) for model in models] == [True, True, False, False]

@@ -25,7 +25,7 @@ from selfcodealign.report import (
     [
         ("sft", 0, "40 pairs."),
         ("dpo", 0, "40 pairs of a passing and a failing answer. Kept"),
-        ("dpo", 30, "40 pairs of a passing and a failing answer. Of all 44 such pairs, 30 come from an earlier run."),
+        ("dpo", 30, "40 pairs of a passing and a failing answer. Of all 44 such pairs, 30 come from earlier runs."),
     ],
 )
 def test_the_curve_says_what_was_trained_on(tmp_path: Path, objective: str, shipped: int, sentence: str) -> None:
