@@ -4,6 +4,7 @@
 #   PYTHON=...       the interpreter for .venv (default: the first Python of 3.11 or newer)
 #   SANDBOX=runsc-direct   gVisor without a Docker daemon; set sandbox.runtime in params.yaml too
 #   REQUIRE_CURRENT_GVISOR=1   refuse a gVisor below the minimum release, such as Debian's package, instead of warning
+#   REQUIRE_HASHES=1   refuse packages whose SHA-256 is not in setup/hashes.txt, such as those of the extra gpu, instead of warning
 #   GVISOR_URL=...   folder of a gVisor release or mirror, instead of its current release; empty: the distribution's package
 #   ARGS=...         more arguments for dvc repro, or for pytest
 

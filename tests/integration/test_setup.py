@@ -329,6 +329,31 @@ def test_a_package_that_cannot_be_installed_is_one_line_and_not_taken_for_instal
     assert not (checkout / ".venv" / ".selfcodealign-setup").exists()
 
 
+def keep_hashes_of(checkout: Path, *names: str) -> str:
+    """Leave only these packages in the checkout's hashes; returns the text of the file."""
+    path = checkout / "setup" / "hashes.txt"
+    kept = [re.search(rf"^# .*\n{name}==(?:.* \\\n)+.*\n", path.read_text(), re.MULTILINE)[0] for name in names]
+    path.write_text("".join(kept))
+    return "".join(kept)
+
+
+def test_a_file_with_another_hash_is_refused_in_one_line_and_not_installed(checkout: Path):
+    text = keep_hashes_of(checkout, "funcy", "setuptools")
+    funcy, setuptools = text.split("# core\n")[1:]
+    wrong = re.sub("sha256:[0-9a-f]{64}", "sha256:" + "0" * 64, funcy)
+    (checkout / "setup" / "hashes.txt").write_text(f"# core\n{wrong}# core\n{setuptools}")
+    assert_one_line_with_exit_2(run("python.sh", checkout, "dev", PYTHON=sys.executable), "DO NOT MATCH THE HASHES")
+    assert not (checkout / ".venv" / ".selfcodealign-setup").exists()
+    assert list((checkout / ".venv").rglob("setuptools-*.dist-info"))
+    assert not list((checkout / ".venv").rglob("funcy*"))
+
+
+def test_an_extra_without_hashes_is_refused_where_hashes_are_required(checkout: Path):
+    keep_hashes_of(checkout, "setuptools")
+    done = run("python.sh", checkout, "s3", PYTHON=sys.executable, REQUIRE_HASHES="1")
+    assert_one_line_with_exit_2(done, "[s3]", "REQUIRE_HASHES")
+
+
 def test_a_second_setup_ends_within_seconds_and_changes_nothing():
     stamp = ROOT / ".venv" / ".selfcodealign-setup"
     if not stamp.exists():
