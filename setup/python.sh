@@ -115,7 +115,7 @@ install_locked() {
 # asks for, come from PyPI built for CUDA and break `import transformers`; models of text need none of them.
 install_missing() {
     local missing
-    missing=$(pip check 2>/dev/null | sed -n 's/.* requires \([^,]*\), which is not installed\.$/\1/p' |
+    missing=$({ pip check 2>/dev/null || true; } | sed -n 's/.* requires \([^,]*\), which is not installed\.$/\1/p' |
         sort -u | { grep -vxE 'torchvision|torchaudio|torchcodec' || true; } | paste -sd' ')
     [ -n "$missing" ] || return 0
     refuse_without_hashes "the packages $missing"
