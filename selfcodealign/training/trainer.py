@@ -215,10 +215,14 @@ def _token_dataset(rows: list[dict[str, list[int]]]) -> Any:
 
 
 def _planned(trainer: Any, settings: FinetuneModel, *, precision: Precision, seed: int) -> Any:
-    """The trainer with its steps planned, and without transformers' own progress lines."""
+    """The trainer with its steps planned, its adapters fused on a CPU, and without transformers' own progress lines."""
     from transformers import PrinterCallback
 
     trainer.remove_callback(PrinterCallback)
+    if settings.method == "lora" and precision.device == "cpu":
+        from selfcodealign.training.fused_adapters import fuse_adapters
+
+        fuse_adapters(trainer.model)
     num_rows = len(trainer.train_dataset)
     plan = plan_steps(num_rows, settings.batch_size, settings.epochs, seed)
     trainer.plan_training(
