@@ -223,6 +223,18 @@ def timings(inputs: ReportInputs) -> list[Timing]:
     ]
 
 
+def trained_preferences(inputs: ReportInputs) -> tuple[float, float] | None:
+    """Preference pairs that the model was trained on and held out, and how many come from earlier runs.
+
+    None for other objectives than dpo, and before the training.
+    """
+    values = inputs.stages.get("finetune_model", {})
+    num_pairs = figure(values, "rows_in") if values.get("objective") == "dpo" else None
+    if num_pairs is None:
+        return None
+    return num_pairs, figure(inputs.stages.get("select_examples", {}), "shipped_pairs", "pairs") or 0
+
+
 def seconds_total(inputs: ReportInputs) -> float:
     """Time of all stages together, seconds: wall time, with model answers at the time of their generation."""
     return sum(timing.seconds for timing in timings(inputs))

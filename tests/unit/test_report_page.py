@@ -35,8 +35,11 @@ def test_the_curve_says_what_was_trained_on(tmp_path: Path, objective: str, ship
         "select_examples": {"shipped_pairs": {"pairs": shipped}},
     }
     curve = [LossPoint(step=1, loss=0.7, tokens=10)]
-    shown = read(render(tmp_path, stages=stages, loss=curve)).text
+    shown = read(render(tmp_path, stages=stages, loss=curve, examples=[example(1)])).text
     assert sentence in shown
+    contrast = "Training contrasts 44 pairs of a passing and a failing answer"
+    assert (contrast in shown) == (objective == "dpo")
+    assert (f"{contrast}, 30 of them from earlier runs." in shown) == (shipped == 30)
     assert "KL divergence of the base model from it: 0.012 nats per token of held-out answers." in shown
 
 
