@@ -1,7 +1,8 @@
 """Which files of which packages set-up may install, by SHA-256. `select` needs Python alone, `renew` the environment.
 
 `python setup/hashes.py renew` writes setup/hashes.txt anew, for the pins of constraints.txt.
-`python setup/hashes.py select EXTRAS` prints the requirements of these extras, with hashes, for pip.
+`python setup/hashes.py select EXTRAS [PACKAGE]` prints the requirements of these extras, or one of them, for pip.
+`python setup/hashes.py others EXTRAS` prints those of the extras whose packages have no hashes.
 """
 
 import json
@@ -33,7 +34,7 @@ HEADER = """\
 # SHA-256 of the files that set-up may install: of each pin in constraints.txt the wheels for Linux and CPython 3.11
 # to 3.13, and the source. The comment above a package names what needs it: core, or extras. This file is written by
 # `python setup/hashes.py renew` from PyPI's index. Builds that are not there are kept: `pip hash` of PyTorch's own
-# wheel gives such a line.
+# wheel gives such a line, whose marker names the machines that the wheel is for.
 """
 
 
@@ -44,19 +45,21 @@ class Locked:
     Attributes:
         name: normalized, as indexes write it.
         version: with its local part, if any.
+        marker: the machines that the hashes are for, as an environment marker; empty: all.
         needed_by: `core` and extras.
         hashes: SHA-256 of its files.
     """
 
     name: str
     version: str
+    marker: str
     needed_by: tuple[str, ...]
     hashes: tuple[str, ...]
 
     def __str__(self) -> str:
         """The package as a requirement that pip reads."""
-        requirement = [f"{self.name}=={self.version}", *(f"--hash=sha256:{value}" for value in self.hashes)]
-        return " \\\n    ".join(requirement) + "\n"
+        requirement = f"{self.name}=={self.version}" + (f" ; {self.marker}" if self.marker else "")
+        return " \\\n    ".join([requirement, *(f"--hash=sha256:{value}" for value in self.hashes)]) + "\n"
 
 
 def normalised(name: str) -> str:
@@ -78,10 +81,10 @@ def read_locked(path: Path) -> list[Locked]:
         if line.startswith("#"):
             comment = line.removeprefix("#")
         elif line:
-            requirement, *options = line.split()
-            name, _, version = requirement.partition("==")
-            hashes = tuple(option.removeprefix("--hash=sha256:") for option in options)
-            found.append(Locked(name, version, tuple(comment.split()), hashes))
+            requirement, *hashes = (part.strip() for part in line.split("--hash=sha256:"))
+            name, _, rest = requirement.partition("==")
+            version, _, marker = rest.partition(" ; ")
+            found.append(Locked(name, version, marker, tuple(comment.split()), tuple(hashes)))
     return found
 
 
@@ -146,7 +149,7 @@ def locked_packages(
     for name, version in sorted(pins.items()):
         users = tuple(user for user, names in needs.items() if name in names)
         if users:
-            found.append(Locked(name, version, users[:1] if users[0] == CORE else users, hashes[name]))
+            found.append(Locked(name, version, "", users[:1] if users[0] == CORE else users, hashes[name]))
     return found
 
 
@@ -175,21 +178,27 @@ def as_text(locked: Iterable[Locked]) -> str:
     return HEADER + "".join(f"# {' '.join(one.needed_by)}\n{one}" for one in locked)
 
 
-def select(extras: Collection[str]) -> str:
+def select(extras: Collection[str], package: str | None = None) -> str:
     """The requirements of the project with some extras, as a requirements file for `pip install --require-hashes`.
 
     A build for one extra, such as torch's for CPUs, takes the place of the release on the index.
+
+    Args:
+        extras: names of extras; those without hashes have no requirements here.
+        package: the only package that is wanted; None: all.
     """
     wanted = {CORE, *extras}
     chosen = {one.name: one for one in read_locked(HASHES) if wanted.intersection(one.needed_by)}
-    return "".join(map(str, chosen.values()))
+    return "".join(str(one) for one in chosen.values() if package in {None, one.name})
 
 
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["renew"]:
             renew()
-        case ["select", extras]:
-            sys.stdout.write(select(extras.split(",")))
+        case ["select", extras, *package] if len(package) < 2:
+            sys.stdout.write(select(extras.split(","), *package))
+        case ["others", extras]:
+            sys.stdout.write(",".join(one for one in extras.split(",") if one not in EXTRAS))
         case _:
             sys.exit(__doc__)

@@ -69,46 +69,44 @@ installed_version() {
     "$VENV/bin/python" -c 'import importlib.metadata as m, sys; print(m.version(sys.argv[1]))' "$1" 2>/dev/null || true
 }
 
+# Prints requirements with hashes. Arguments: extras, and one package if not all are wanted.
+locked() { "$VENV/bin/python" "$ROOT/setup/hashes.py" select "$@"; }
+
 # PyPI's torch for Linux is the CUDA build, gigabytes of it. The CPU build is asked for by name: first where pip looks
-# anyway (a mirror or a folder of wheels may have it), then at PyTorch's own index. Arguments: more options for pip.
+# anyway (a mirror or a folder of wheels may have it), then at PyTorch's own index. Arguments: what, and options for pip.
 pip_cpu_torch() {
     pip install --quiet --no-deps "$@" >>"$TOOLS/pip.log" 2>&1 ||
-        pip install --quiet --no-deps --index-url "$TORCH_CPU_INDEX" "$@" >>"$TOOLS/pip.log" 2>&1
+        pip install --quiet --no-deps --index-url "$TORCH_CPU_INDEX" "$@" >>"$TOOLS/pip.log" 2>&1 ||
+        fail "no CPU build of torch for $("$VENV/bin/python" --version), or none with a hash of setup/hashes.txt, was found by pip or at $TORCH_CPU_INDEX (log: $TOOLS/pip.log): put its wheel in a folder and set PIP_FIND_LINKS to it, or use EXTRAS=gpu,dev"
 }
 
 install_cpu_torch() {
-    local version locked="$TOOLS/torch.txt"
+    local version
     version=$(sed -n 's/^torch==\([0-9.]*\).*/\1/p' "$CONSTRAINTS")
     [ "$(uname -s)" = Linux ] || return 0 # elsewhere PyPI's torch is a CPU build
     [ "$(installed_version torch)" != "$version+cpu" ] || return 0
     say "installing torch $version (CPU build)"
-    sed -n '/^torch==.*+cpu/,/[^\\]$/p' "$HASHES" >"$locked"
-    pip_cpu_torch --require-hashes --requirement "$locked" && return
-    # PyTorch's index has a wheel for each Python and processor; the hashes of some are known.
+    locked cpu torch >"$TOOLS/torch.txt"
+    pip_cpu_torch --require-hashes --requirement "$TOOLS/torch.txt"
+    # PyTorch has a wheel for each Python and processor. pip passes over those that the markers do not name.
+    [ "$(installed_version torch)" != "$version+cpu" ] || return 0
     refuse_without_hashes "the CPU build of torch $version"
-    pip_cpu_torch "torch==$version+cpu" ||
-        fail "no CPU build of torch $version for $("$VENV/bin/python" --version) was found by pip or at $TORCH_CPU_INDEX: put its wheel in a folder and set PIP_FIND_LINKS to it, or use EXTRAS=gpu,dev"
+    pip_cpu_torch "torch==$version+cpu"
 }
 
 # Says that packages come without a check of their hashes, or stops where that was asked for. Arguments: which packages.
 refuse_without_hashes() {
-    [ -z "${REQUIRE_HASHES:-}" ] || fail "REQUIRE_HASHES is set and $1 cannot be installed from files whose hashes are in setup/hashes.txt (log: $TOOLS/pip.log): unset it, or add the hashes"
-    say "warning: $1: no hash in setup/hashes.txt fits, so the package index is trusted"
-}
-
-# The extras that have no hashes, such as gpu and s3, for pip's brackets.
-extras_without_hashes() {
-    tr ',' '\n' <<<"$EXTRAS" | { grep -vxE 'cpu|dev|ray' || true; } | paste -sd, -
+    [ -z "${REQUIRE_HASHES:-}" ] || fail "REQUIRE_HASHES is set and setup/hashes.txt has no hashes for $1: unset it, or add them"
+    say "warning: setup/hashes.txt has no hashes for $1, so the package index is trusted"
 }
 
 # Everything from files whose hashes are known, without asking an index what is needed: setup/hashes.txt says that.
 install_locked() {
-    local locked="$TOOLS/requirements.txt"
-    "$VENV/bin/python" "$ROOT/setup/hashes.py" select "$EXTRAS" >"$locked"
     # Source archives are built with the setuptools that was checked, not with one that pip fetches for the purpose.
-    sed -n '/^setuptools==/,/[^\\]$/p' "$locked" >"$TOOLS/setuptools.txt"
+    locked "$EXTRAS" setuptools >"$TOOLS/setuptools.txt"
     pip_logged "setuptools" install --no-deps --require-hashes --requirement "$TOOLS/setuptools.txt"
-    pip_logged "the packages" install --no-deps --no-build-isolation --require-hashes --requirement "$locked"
+    locked "$EXTRAS" >"$TOOLS/requirements.txt"
+    pip_logged "the packages" install --no-deps --no-build-isolation --require-hashes --requirement "$TOOLS/requirements.txt"
 }
 
 # The hashes are of what Python 3.11 needs. Another Python may need more. torchvision and its like, which vLLM's CPU build
@@ -136,7 +134,7 @@ install() {
     esac
     say "installing the packages of [$EXTRAS]; about 4 GB and 3 minutes the first time (log: $TOOLS/pip.log)"
     install_locked
-    others=$(extras_without_hashes)
+    others=$("$VENV/bin/python" "$ROOT/setup/hashes.py" others "$EXTRAS")
     if [ -n "$others" ]; then
         refuse_without_hashes "the packages of [$others]"
         pip_logged "the packages" install --constraint "$CONSTRAINTS" --editable "${ROOT}[$others]"

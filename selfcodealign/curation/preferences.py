@@ -243,9 +243,7 @@ def _keys(response: Response) -> tuple[bytes, bytes]:
 class _TaskPairs:
     """The pairs of one task, made one at a time."""
 
-    def __init__(
-        self, failing: list[Response], *, had_failing: bool, limit: int, match: PreferenceMatch = "comments"
-    ) -> None:
+    def __init__(self, failing: list[Response], *, had_failing: bool, limit: int, match: PreferenceMatch) -> None:
         """Take what can be rejected.
 
         Args:
@@ -280,7 +278,7 @@ class _TaskPairs:
         return None
 
     def _are_alike(self, chosen: Response, failing: Response) -> bool:
-        return self._match == "length" or has_comment(chosen.code) == has_comment(failing.code)
+        return self._match == "length" or _commented(chosen.response) == _commented(failing.response)
 
 
 def _preference(example: Example, chosen: Response, rejected: Response, verdicts: Mapping[str, Verdict]) -> Preference:

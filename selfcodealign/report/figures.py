@@ -159,9 +159,8 @@ def _trained_pairs(inputs: ReportInputs, values: Mapping[str, Any]) -> str:
     if values.get("objective") != "dpo":
         return f" {whole(num_trained)} pairs."
     sentence = f" {whole(num_trained)} pairs of a passing and a failing answer."
-    num_shipped = facts.figure(inputs.stages.get("select_examples", {}), "shipped_pairs", "pairs")
-    num_all = facts.figure(values, "rows_in")
-    if num_shipped and num_all:
+    num_all, num_shipped = facts.trained_preferences(inputs) or (0, 0)
+    if num_shipped:
         sentence += f" Of all {whole(num_all)} such pairs, {whole(num_shipped)} come from earlier runs."
     return sentence
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import tomllib
+import zipfile
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -346,6 +347,35 @@ def test_a_file_with_another_hash_is_refused_in_one_line_and_not_installed(check
     assert not (checkout / ".venv" / ".selfcodealign-setup").exists()
     assert list((checkout / ".venv").rglob("setuptools-*.dist-info"))
     assert not list((checkout / ".venv").rglob("funcy*"))
+
+
+def test_a_build_of_torch_with_another_hash_is_not_replaced_by_an_unchecked_one(checkout: Path, tmp_path: Path):
+    """The index is a folder with a wheel of torch's name and version, and PyTorch's own is out of reach."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    version = re.search(r"^torch==([0-9.]+)$", (checkout / "constraints.txt").read_text(), re.MULTILINE)[1]
+    with zipfile.ZipFile(wheels / f"torch-{version}+cpu-py3-none-any.whl", "w") as wheel:
+        info = f"torch-{version}+cpu.dist-info"
+        wheel.writestr("torch.py", "forged = True\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: torch\nVersion: {version}+cpu\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", f"torch.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+    path = checkout / "setup" / "hashes.txt"
+    machine = f'python_version == "{sys.version_info[0]}.{sys.version_info[1]}"'
+    path.write_text(re.sub(r"(torch==\S+\+cpu ; ).*( \\)", rf"\1{machine}\2", path.read_text()))
+    script = checkout / "setup" / "python.sh"
+    script.write_text(script.read_text().replace("https://download.pytorch.org/whl/cpu", "http://127.0.0.1:9"))
+    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_CONFIG_FILE": "/dev/null", "PIP_RETRIES": "0"}
+    assert_one_line_with_exit_2(run("python.sh", checkout, "cpu", PYTHON=sys.executable, **offline), "torch", "hash")
+    assert "DO NOT MATCH THE HASHES" in (checkout / ".tools" / "pip.log").read_text()
+    assert not list((checkout / ".venv").rglob("torch*"))
+
+
+def test_a_build_of_torch_for_another_python_is_refused_where_hashes_are_required(checkout: Path):
+    path = checkout / "setup" / "hashes.txt"
+    path.write_text(re.sub(r"(torch==\S+\+cpu ; ).*( \\)", r'\1python_version == "2.7"\2', path.read_text()))
+    done = run("python.sh", checkout, "cpu", PYTHON=sys.executable, REQUIRE_HASHES="1")
+    assert_one_line_with_exit_2(done, "REQUIRE_HASHES", "no hashes for the CPU build of torch")
 
 
 def test_an_extra_without_hashes_is_refused_where_hashes_are_required(checkout: Path):
